@@ -130,7 +130,9 @@ def ordered(findings: Iterable[Finding], serving: Sequence[str] = ()) -> list[Fi
     Among active ones those on a revision in `serving` come first, then the larger share of failing requests, then
     the earlier onset; ended ones by their end, the latest first. The primary cause is the first, if it is active.
     """
-    active, ended, rest = [], [], []
+    active: list[Finding] = []
+    ended: list[Finding] = []
+    rest: list[Finding] = []
     for finding in findings:
         place = rest if finding.status != "failed" else active if finding.active else ended
         place.append(finding)

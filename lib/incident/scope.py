@@ -138,7 +138,7 @@ class Scope:
     @classmethod
     def from_json(cls, saved: Mapping[str, str]) -> Scope:
         """The scope that `as_json` wrote."""
-        return cls(**{**saved, "start": pd.Timestamp(saved["start"]), "end": pd.Timestamp(saved["end"])})  # type: ignore[arg-type]
+        return cls(**{**saved, "start": pd.Timestamp(saved["start"]), "end": pd.Timestamp(saved["end"])})
 
 
 def scope(parameters: Parameters, reference: pd.Timestamp) -> Scope:
@@ -200,7 +200,7 @@ def rfc3339(time: pd.Timestamp) -> str:
     """
     whole = time.tz_convert("UTC").as_unit("ns")
     fraction = f"{whole.microsecond * 1000 + whole.nanosecond:09d}".rstrip("0")
-    return whole.strftime("%Y-%m-%dT%H:%M:%S") + (f".{fraction}" if fraction else "") + "Z"
+    return f"{whole:%Y-%m-%dT%H:%M:%S}" + (f".{fraction}" if fraction else "") + "Z"
 
 
 def _check_name(name: str, known: tuple[str, ...]) -> None:

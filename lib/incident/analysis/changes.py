@@ -1,0 +1,124 @@
+"""What each revision changed, by field, against the one before it.
+
+Reads the `revisions` frame, and `audit` for who did it. Environment values are tags, equal where the values are. It
+cannot tell which lines of code an image holds, only that the image, and the commit it was built from, are others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+NUMBER = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-[a-z0-9]{3}$")
+"""A revision's name as Cloud Run makes it: service, five digits, three letters. A name that a person gave has none."""
+
+CHANGE_COLUMNS = ("time", "revision_name", "previous", "by", "kinds", "fields", "build_id", "commit")
+
+
+def revision_changes(revisions: pd.DataFrame, audit: pd.DataFrame) -> pd.DataFrame:
+    """One row for each revision that has a predecessor, oldest first, with the columns of CHANGE_COLUMNS.
+
+    `time` is the creation, UTC; `previous` the revision compared with, the one created before; `by` the principal;
+    `kinds` some of image, code, environment, secret, settings; `fields` what differs, such as `env.NAME added`.
+    """
+    ordered = revisions.sort_values(["create_time", "revision_name"], ignore_index=True)
+    principals = _principals(audit)
+    rows = []
+    for before, after in zip(ordered.to_dict("records"), ordered.to_dict("records")[1:], strict=False):
+        fields = _differences(before, after)
+        rows.append(
+            {
+                "time": after["create_time"], "revision_name": after["revision_name"],
+                "previous": before["revision_name"], "by": _principal(after, principals), "kinds": _kinds(fields),
+                "fields": [field for _, field in fields], "build_id": after["build_id"], "commit": after["commit"],
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
+
+
+def missing_revisions(revisions: pd.DataFrame) -> list[str]:
+    """The numbers that no revision bears between the lowest and the highest one, as `service-00138`.
+
+    Cloud Run numbers revisions one by one: a missing number is a revision that never came to be, or was deleted.
+
+    >>> missing_revisions(pd.DataFrame({"revision_name": ["chat-00137-abc", "chat-00139-xyz"]}))
+    ['chat-00138']
+    """
+    parsed = [found for name in revisions["revision_name"] if (found := NUMBER.match(name))]
+    there = {int(found["number"]) for found in parsed}
+    if not there:
+        return []
+    return [f"{parsed[0]['stem']}-{number:05d}" for number in range(min(there), max(there)) if number not in there]
+
+
+def short_name(revision_name: str) -> str:
+    """A revision's number, by which people call it; a name without one stays whole.
+
+    >>> short_name("chat-backend-00139-xyz"), short_name("fiscal-blue")
+    ('00139', 'fiscal-blue')
+    """
+    found = NUMBER.match(revision_name)
+    return found["number"] if found else revision_name
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What differs between two revisions, as (kind, field) pairs in a fixed order."""
+    found = []
+    if _image(before) != _image(after):
+        found.append(("image", "image"))
+    if _text(before["commit"]) != _text(after["commit"]) and _text(after["commit"]):
+        found.append(("code", "commit"))
+    for name, old, new in _changed(before["environment"], after["environment"]):
+        kind = "secret" if isinstance(old, dict) or isinstance(new, dict) else "environment"
+        found.append((kind, f"env.{name} {_deed(old, new)}"))
+    found += [
+        ("settings", f"{name} {_deed(old, new)}") for name, old, new in _changed(before["settings"], after["settings"])
+    ]
+    return found
+
+
+def _changed(before: object, after: object) -> list[tuple[str, Any, Any]]:
+    """Names whose values differ between two JSON objects, with both values; null where a name is not there."""
+    old, new = _object(before), _object(after)
+    return [(name, old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+
+
+def _deed(old: object, new: object) -> str:
+    return "added" if old is None else "removed" if new is None else "changed"
+
+
+def _object(text: object) -> dict[str, Any]:
+    return dict(json.loads(text)) if isinstance(text, str) and text else {}
+
+
+def _image(revision: Mapping[str, Any]) -> str:
+    return _text(revision["image_digest"]) or _text(revision["image"])
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _kinds(fields: list[tuple[str, str]]) -> list[str]:
+    return list(dict.fromkeys(kind for kind, _ in fields))
+
+
+def _principals(audit: pd.DataFrame) -> pd.DataFrame:
+    """Who called to change the service, and when, oldest first."""
+    return audit[audit["principal_email"].notna() & audit["method_name"].astype("str").str.contains("Services")]
+
+
+def _principal(revision: Mapping[str, Any], principals: pd.DataFrame) -> str | None:
+    """The caller of the last change call before the revision was made; its creator where no call is known.
+
+    The call is logged up to a moment after the revision's creation time, so a small slack is allowed.
+    """
+    until = revision["create_time"] + pd.Timedelta("5s")
+    calls = principals[(principals["timestamp"] <= until) & (principals["timestamp"] > until - pd.Timedelta("1min"))]
+    if len(calls):
+        return str(calls["principal_email"].iloc[-1])
+    return _text(revision["creator"]) or None

@@ -1,0 +1,114 @@
+"""The checks of a run: each handshake that was tried, and what the logs say of the serving revision's start.
+
+Reads `handshakes`, error entries, and the earlier run that this one is compared with. A check that could not be
+carried out is `uncertain`; one that does not apply is `skipped` and says why.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from incident.evidence import Evidence
+from incident.findings import Check, PositiveSign, Status
+
+PRODUCTION = re.compile(r"(?:^|[-_.\s])(?:prod|production|live)(?:$|[-_.\s])")
+
+
+def checks(evidence: Evidence, entries: pd.DataFrame, opened: pd.DataFrame) -> list[Check]:
+    """Every check of the run: the handshakes in the order they were tried, then those that read the logs.
+
+    `entries` are the error entries; `opened` the requests that became sockets (101).
+    """
+    tried = [_handshake(row) for row in evidence.handshakes.to_dict("records")]
+    found = [*tried, clean_startup(evidence, entries, opened), auth_bypass_closed(evidence)]
+    before = {check["check"]: check["observed"] for check in (evidence.before or {}).get("checks", [])}
+    return [Check(**{**check.__dict__, "before": before.get(check.check)}) for check in found]
+
+
+def positive_sign(evidence: Evidence, opened: pd.DataFrame) -> PositiveSign | None:
+    """What shows that the service works: a handshake the probe saw accepted; where none was tried, an opened socket.
+
+    A socket counts only on a revision that serves now.
+    """
+    tried = evidence.handshakes
+    if len(tried):
+        accepted = tried[tried["verdict"] == "accepted"]
+        words = f"{len(accepted)} of {len(tried)} handshakes were accepted"
+        return PositiveSign(words, probed=True) if len(accepted) else None
+    serving = opened[opened["revision_name"].isin(evidence.serving())]
+    if serving.empty:
+        return None
+    return PositiveSign(f"{len(serving)} sockets opened on the serving revision", probed=False)
+
+
+def clean_startup(evidence: Evidence, entries: pd.DataFrame, opened: pd.DataFrame) -> Check:
+    """`clean-startup`: no exit and no traceback on the serving revision since it took traffic."""
+    serving = evidence.serving()
+    expected = "no exit, no traceback"
+    if not serving:
+        return Check("clean-startup", "log", expected, "", "uncertain", "which revision serves now is not known")
+    faults = entries[entries["kind"].isin(["exception", "system"]) & entries["revision_name"].isin(serving)]
+    faults = faults[faults["timestamp"] >= _took_traffic(evidence.revisions, serving)]
+    if len(faults):
+        counted = ", ".join(f"{count} × {title}" for title, count in faults["title"].value_counts().items())
+        return Check("clean-startup", "log", expected, counted, "failed", f"on {', '.join(serving)}")
+    status, because = _clean(evidence, positive_sign(evidence, opened))
+    return Check("clean-startup", "log", expected, "none" if status == "ok" else "", status, because)
+
+
+def auth_bypass_closed(evidence: Evidence) -> Check:
+    """`auth-bypass-closed`: in production the test headers open nothing; `skipped` elsewhere."""
+    names = [evidence.scope.service, *map(str, _labels(evidence.service))]
+    expected = "test headers are refused"
+    if not any(PRODUCTION.search(name) for name in names):
+        because = "the service is not named or labelled production"
+        return Check("auth-bypass-closed", "websocket", expected, "", "skipped", because)
+    because = "the matrix of authentication checks is run only when asked for: --matrix authentication"
+    return Check("auth-bypass-closed", "websocket", expected, "", "skipped", because)
+
+
+def _handshake(row: Mapping[str, object]) -> Check:
+    text = {name: "" if _null(value) else str(value) for name, value in row.items()}
+    status: Status = text["status"] if text["status"] in ("failed", "ok", "skipped") else "uncertain"  # type: ignore[assignment]
+    kind = "http" if text["kind"] == "http" else "websocket"
+    return Check(text["name"], kind, text["expected"], observed(row), status, text["because"])  # type: ignore[arg-type]
+
+
+def observed(row: Mapping[str, object]) -> str:
+    """What a handshake came to, in a word or two: `accepted`, `refused 403`, `accepted, closed 4401`, `unreachable`.
+
+    >>> observed({"verdict": "refused", "http_status": 503, "close_code": None})
+    'refused 503'
+    """
+    status = "" if _null(row["http_status"]) else f"{row['http_status']}"
+    if _null(row["verdict"]):
+        return status or "no answer"
+    if row["verdict"] == "refused":
+        return f"refused {status}"
+    closed = "" if _null(row["close_code"]) else f", closed {row['close_code']}"
+    return f"{row['verdict']}{closed}"
+
+
+def _clean(evidence: Evidence, sign: PositiveSign | None) -> tuple[Status, str]:
+    """`ok` needs whole logs; a tail that has not settled is no obstacle once the probe saw the revision answer."""
+    gap = evidence.gap("logs")
+    if gap and not (gap.kind == "unsettled" and sign and sign.probed):
+        return "uncertain", gap.reason
+    return "ok", f"none in {len(evidence.service_logs)} entries"
+
+
+def _took_traffic(revisions: pd.DataFrame, serving: Sequence[str]) -> pd.Timestamp:
+    times = revisions.loc[revisions["revision_name"].isin(serving), "traffic_start_time"].dropna()
+    return times.min() if len(times) else pd.Timestamp(0, tz="UTC")
+
+
+def _labels(service: pd.DataFrame) -> list[object]:
+    return [value for text in service["labels"].dropna() for value in json.loads(text).values()]
+
+
+def _null(value: object) -> bool:
+    return value is None or bool(pd.isna(value))

@@ -1,0 +1,94 @@
+"""One run's answer, computed from its evidence alone: `summary.json` without the run's own name and clock.
+
+Decides nothing that is not decided elsewhere: it puts the causes, checks, sequence and changes side by side in the
+form that CONTRACTS fixes as schema 1, so that the same evidence gives the same summary, years later too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from incident.analysis.case import Case
+from incident.analysis.changes import short_name
+from incident.causes import judged
+from incident.evidence import Evidence
+from incident.findings import run_status
+from incident.scope import rfc3339
+
+SCHEMA = 1
+
+
+def summary(evidence: Evidence) -> dict[str, Any]:
+    """What a run found, in schema 1; `because` says what decided its status.
+
+    Beyond CONTRACTS it holds `because`, `serving`, `missing_revisions` and `notes`.
+    """
+    case = Case(evidence)
+    causes = judged(case)
+    verdict = run_status(causes, case.checks, evidence.gaps, case.positive_sign)
+    return {
+        "schema": SCHEMA,
+        "scope": evidence.scope.as_json(),
+        "status": verdict.status,
+        "because": verdict.because,
+        "gaps": [gap.as_json() for gap in evidence.gaps],
+        "causes": [cause.as_json() for cause in causes],
+        "checks": [check.as_json() for check in case.checks],
+        "error_sequence": [_sequence_row(row) for row in case.sequence.to_dict("records")],
+        "changes": [_change_row(row) for row in case.changes.to_dict("records")],
+        "last_good": last_good(case),
+        "serving": case.serving,
+        "missing_revisions": case.missing_revisions,
+        "notes": list(evidence.notes),
+    }
+
+
+def last_good(case: Case) -> dict[str, str] | None:
+    """The newest revision on which the checks passed or sockets opened, why, and the line that goes back to it."""
+    tried = [check for check in case.checks if check.kind != "log" and check.status != "skipped"]
+    if tried and case.serving and all(check.status == "ok" for check in tried):
+        because = f"{len(tried)} of {len(tried)} checks passed on it"
+        return _good(case, case.serving[0], because)
+    if case.opened.empty:
+        return None
+    newest = case.age_order(case.opened["revision_name"].dropna())[-1]
+    sockets = case.opened[case.opened["revision_name"] == newest]
+    last = rfc3339(sockets["timestamp"].max())
+    return _good(case, newest, f"{len(sockets)} sockets opened on it, the last at {last}")
+
+
+def go_back(case: Case, revision: str) -> str:
+    """The gcloud line that sends all traffic to a revision."""
+    scope = case.evidence.scope
+    return (
+        f"gcloud run services update-traffic {scope.service} --to-revisions {revision}=100 "
+        f"--region {scope.region} --project {scope.project}"
+    )
+
+
+def _good(case: Case, revision: str, because: str) -> dict[str, str]:
+    return {"revision": revision, "because": f"{short_name(revision)}: {because}", "remedy": go_back(case, revision)}
+
+
+def _sequence_row(row: dict[str, Any]) -> dict[str, Any]:
+    names = ("order", "group", "title", "first_seen_time", "last_seen_time", "count", "revisions", "follows",
+             "follows_count", "background", "kind")  # fmt: skip
+    return {name: _plain(row[name]) for name in names}
+
+
+def _change_row(row: dict[str, Any]) -> dict[str, Any]:
+    names = {"time": "time", "revision": "revision_name", "by": "by", "kinds": "kinds", "fields": "fields",
+             "effect": "effect", "confounded": "confounded", "on": "on", "compared_with": "compared_with",
+             "build_id": "build_id", "commit": "commit"}  # fmt: skip
+    return {name: _plain(row[column]) for name, column in names.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it: times as text, missing ones as null."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, pd.Timestamp):
+        return rfc3339(value)
+    return None if pd.isna(value) else value.item() if hasattr(value, "item") else value
