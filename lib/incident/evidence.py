@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from incident.findings import Gap
-from incident.frames import FRAMES, frame, table, validated
+from incident.frames import FRAMES, frame, keys, table, validated
 from incident.scope import Scope, rfc3339
 
 SETTLE_SECONDS = 60
@@ -81,6 +81,14 @@ class Evidence:
         """The first gap of a frame, an unsettled tail last; None where the frame is whole."""
         found = sorted((gap for gap in self.gaps if gap.frame == name), key=lambda gap: gap.kind == "unsettled")
         return found[0] if found else None
+
+    def cited(self, references: Iterable[tuple[str, tuple[str, ...]]], name: str = "logs") -> pd.DataFrame:
+        """The rows of one frame that a finding cites, by the frame's key columns as text."""
+        wanted = {key for frame_name, key in references if frame_name == name}
+        last = FRAMES[name].key[-1]
+        rows = self.frames[name]
+        rows = rows[rows[last].astype("str").isin({key[-1] for key in wanted})]
+        return rows[[key in wanted for _, key in keys(name, rows)]].reset_index(drop=True)
 
     def with_gaps(self) -> Evidence:
         """The same evidence with the gaps that follow from the frames themselves added."""

@@ -6,8 +6,9 @@ time in UTC. It cannot tell whether any of these exist: that is for the sources 
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
@@ -92,14 +93,30 @@ class Parameters:
 def notebook_parameters(variables: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters among a notebook's variables, which `globals()` gives.
 
-    An injected name that is no parameter is kept, so that it is refused: papermill only warns of a typing error.
-    Call it right after the parameters cell, while the only plain values there are are parameters.
+    A name that was injected and is no parameter is among them, so that it is refused: papermill only warns of a
+    typing error and runs on with the default.
 
-    >>> notebook_parameters({"service": "chat", "_i1": "service = 'chat'", "pd": __import__("re")})
-    {'service': 'chat'}
+    >>> notebook_parameters({"service": "chat", "other": 1, "In": ["", "service = 'chat'", "other = 1", "import re"]})
+    {'service': 'chat', 'other': 1}
     """
-    plain = (str, int, float, bool, type(None))
-    return {name: value for name, value in variables.items() if isinstance(value, plain) and not name.startswith("_")}
+    wanted = dict.fromkeys((*Parameters.names(), *_assigned_first(variables.get("In", ()))))
+    return {name: variables[name] for name in wanted if name in variables}
+
+
+def _assigned_first(cells: Iterable[str]) -> Iterator[str]:
+    """The names set by a session's first cells, as long as these do nothing but assign constants.
+
+    These are the parameters cell and what papermill or a scheduler put after it.
+    """
+    for cell in cells:
+        try:
+            steps = ast.parse(cell).body
+        except SyntaxError:  # a magic of IPython's, or a typing error: no parameters cell
+            return
+        for step in steps:
+            if not (isinstance(step, ast.Assign) and isinstance(step.value, ast.Constant)):
+                return
+            yield from (target.id for target in step.targets if isinstance(target, ast.Name))
 
 
 @dataclass(frozen=True)
