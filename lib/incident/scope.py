@@ -182,7 +182,7 @@ def moment(name: str, text: str, reference: pd.Timestamp) -> pd.Timestamp:
     if text == "now":
         return reference
     if relative := RELATIVE.fullmatch(text):
-        return reference - pd.Timedelta(int(relative[1]), unit=relative[2])
+        return reference - pd.Timedelta(int(relative[1]), unit=relative[2].replace("d", "D"))
     parsed = pd.Timestamp(text)
     return (parsed.tz_localize("UTC") if parsed.tz is None else parsed.tz_convert("UTC")).as_unit("ns")
 

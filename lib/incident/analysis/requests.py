@@ -25,8 +25,9 @@ VARIABLE_SEGMENT = re.compile(r"[0-9a-f]{8,}(?:-[0-9a-f]{4,})*|\d+|[^/]{33,}", r
 def requests(logs: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     """One row a request, oldest first: the columns of `logs` and these.
 
-    `path` its shape (ids replaced by `*`), `client` the first product of its user agent, `request_kind` method, path and
-    client, `websocket` whether it was a handshake, `failed`, `ended` when its entry was written (start and latency).
+    `path` its shape (ids replaced by `*`), `client` the first product of its user agent, `request_kind` method, path
+    and client, `websocket` whether it was a handshake, `failed`, `ended` when its entry was written (its start and
+    its latency).
 
     A kind names the client because clients differ: a browser's token may be accepted where a test's header is not,
     and a change in who calls must not look like a change in how they are answered.

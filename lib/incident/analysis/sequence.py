@@ -8,9 +8,13 @@ can only have failed later.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 
 from incident.scope import Scope
+
+Direction = Literal["backward", "forward", "nearest"]
 
 WITHIN = pd.Timedelta("60s")
 MOST = 0.8
@@ -43,7 +47,7 @@ def _follows(group: tuple, entries: pd.DataFrame, groups: pd.DataFrame) -> tuple
     best: tuple[tuple[int, float], str, int] | None = None
     for leader in _leaders(group, groups).itertuples():
         theirs = entries[entries["group"] == leader.group]
-        count = int(_preceded(own, theirs, both_ways=_repeats(own, theirs)).sum())
+        count = int(_preceded(own, theirs, direction="nearest" if _repeats(own, theirs) else "backward").sum())
         rank = PRECEDENCE[leader.kind], -count
         if count >= MOST * len(own) and (best is None or rank < best[0]):
             best = rank, leader.group, count
@@ -63,22 +67,20 @@ def _repeats(own: pd.DataFrame, theirs: pd.DataFrame) -> bool:
     return bool(message) and own["kind"].iloc[0] == "line" and message in str(own["text"].iloc[0])
 
 
-def _preceded(own: pd.DataFrame, theirs: pd.DataFrame, both_ways: bool) -> pd.Series:
-    """For each of `own`, whether one of `theirs` came within a minute before it on the same instance or revision."""
-    by_instance = _near(own, theirs, "instance_id", both_ways)
+def _preceded(own: pd.DataFrame, theirs: pd.DataFrame, direction: Direction) -> pd.Series:
+    """For each of `own`, whether one of `theirs` came within a minute of it on the same instance or revision."""
+    by_instance = near(own, theirs, "instance_id", direction)
     nameless = own["instance_id"].isna() | ~own["instance_id"].isin(theirs["instance_id"].dropna())
-    return by_instance | (nameless & _near(own, theirs, "revision_name", both_ways))
+    return by_instance | (nameless & near(own, theirs, "revision_name", direction))
 
 
-def _near(own: pd.DataFrame, theirs: pd.DataFrame, by: str, both_ways: bool) -> pd.Series:
-    left = _timed(own, by)
-    right = _timed(theirs, by).assign(found=True)
+def near(own: pd.DataFrame, theirs: pd.DataFrame, by: str, direction: Direction) -> pd.Series:
+    """For each entry of `own`, whether one of `theirs` with the same `by` came within a minute, on one side of it."""
     matched = pd.merge_asof(
-        left, right[[by, "ended", "found"]], on="ended", by=by, tolerance=WITHIN,
-        direction="nearest" if both_ways else "backward",
+        _timed(own, by), _timed(theirs, by)[[by, "ended"]].assign(found=True), on="ended", by=by,
+        tolerance=WITHIN, direction=direction,
     )  # fmt: skip
-    found = pd.Series(matched["found"].notna().to_numpy(), index=left["row"])
-    return found.reindex(own.index, fill_value=False).astype(bool)
+    return own.index.to_series().isin(matched.loc[matched["found"].notna(), "row"])
 
 
 def _timed(entries: pd.DataFrame, by: str) -> pd.DataFrame:

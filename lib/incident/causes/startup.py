@@ -16,7 +16,7 @@ import pandas as pd
 from incident import platform
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
-from incident.analysis.sequence import WITHIN
+from incident.analysis.sequence import near
 from incident.analysis.tracebacks import Traceback, read_traceback
 from incident.causes.rules import not_found, rule
 from incident.findings import Finding
@@ -55,10 +55,8 @@ def startup_exception(case: Case) -> Finding:
 def fatal_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
     """The exceptions after which their own instance exited, or a worker gave up booting, within a minute."""
     raised = entries[entries["kind"] == "exception"]
-    exits = entries["text"].fillna("").map(lambda text: bool(_is_end(text)))
-    ends = entries[exits & entries["instance_id"].notna()].groupby("instance_id", observed=True)["timestamp"].max()
-    end = raised["instance_id"].astype("object").map(ends)
-    return raised[(end >= raised["timestamp"]) & (end - raised["timestamp"] <= WITHIN)]
+    ends = entries[entries["text"].fillna("").map(_is_end).astype(bool)]
+    return raised[near(raised, ends, "instance_id", "forward")]
 
 
 def consequences(case: Case, group: Hashable) -> pd.DataFrame:

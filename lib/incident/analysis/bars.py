@@ -1,0 +1,298 @@
+"""What the charts draw, as frames: lanes and bars of errors, the first seconds, revisions as rows, handshakes in order.
+
+Reads the frames of a case. Decides how wide a bar of time is, which lanes are folded into one, and which counts stand
+beside a change; a chart only places what is here. It cannot tell how much room there is: that is a parameter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from incident.analysis.changes import NUMBER, short_name
+from incident.evidence import Evidence
+
+STEPS = pd.to_timedelta(
+    ["1s", "2s", "5s", "10s", "15s", "30s", "1min", "2min", "5min", "10min", "15min", "30min", "1h",
+     "3h", "6h", "12h", "1D"]
+)  # fmt: skip
+"""How long a bar may be; beyond the last one a window is cut in equal parts."""
+
+LEAST_PIXELS = 4
+"""Bars and first appearances that are closer than this cannot be told apart."""
+
+MOST_LANES = {False: 12, True: 4}
+"""Lanes that are drawn, of groups and of background groups; more of them are folded."""
+
+KEPT_FIRST = {False: 9, True: 2}
+KEPT_LARGEST = {False: 2, True: 1}
+
+SPARSE = 0.5
+"""Entries that fill less than this part of the window are drawn over their own time, not over the window."""
+
+PANEL_SECONDS = 10
+"""A request of the first seconds that lasts longer runs out of the panel."""
+
+LANE_COLUMNS = (
+    "order", "title", "kind", "count", "first_seen_time", "last_seen_time", "first_ended", "background", "may_be_older",
+    "follows", "follows_order", "follows_count", "in_order", "groups",
+)  # fmt: skip
+
+
+def drawn_span(evidence: Evidence) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The time that a chart covers, UTC: the window; where entries fill less than half of it, the time they fill."""
+    scope, times = evidence.scope, evidence.service_logs["timestamp"]
+    if times.empty or times.max() - times.min() >= SPARSE * (scope.end - scope.start):
+        return scope.start, scope.end
+    room = max((times.max() - times.min()) / 50, pd.Timedelta("1s"))
+    start = max(scope.start, (times.min() - room).floor("s"))
+    return start, min(scope.end, (times.max() + room).ceil("s"))
+
+
+def bar_width(start: pd.Timestamp, end: pd.Timestamp, pixels: float) -> pd.Timedelta:
+    """The shortest of STEPS that leaves a bar LEAST_PIXELS wide where the span is `pixels` wide.
+
+    >>> day = pd.Timestamp("2025-09-07", tz="UTC")
+    >>> str(bar_width(day, day + pd.Timedelta("4h"), 430))
+    '0 days 00:05:00'
+    """
+    least = (end - start) * LEAST_PIXELS / pixels
+    return next((step for step in STEPS if step >= least), least)
+
+
+def bar_edges(
+    start: pd.Timestamp, end: pd.Timestamp, width: pd.Timedelta, cuts: Iterable[pd.Timestamp]
+) -> pd.DatetimeIndex:
+    """Where bars begin and end: multiples of `width`, and the `cuts`, so that no bar lies on two revisions."""
+    grid = pd.date_range(start.floor(width), end, freq=width)
+    inside = [time for time in (*grid, *cuts) if start < time < end]
+    return pd.DatetimeIndex([start, *inside, end]).unique().sort_values()
+
+
+def revision_bands(
+    revisions: pd.DataFrame, changes: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp
+) -> pd.DataFrame:
+    """When each revision took traffic, within the span: `revision_name`, `number`, `start`, `end`, `effect`.
+
+    A revision's band lasts until the next one takes traffic; one that never did has none. `effect` is empty for the
+    revision that was there before any change.
+    """
+    took = revisions.dropna(subset="traffic_start_time").sort_values("traffic_start_time", kind="stable")
+    effects = dict(zip(changes["revision_name"], changes["effect"], strict=True))
+    bands = pd.DataFrame(
+        {
+            "revision_name": took["revision_name"],
+            "number": took["revision_name"].map(short_name),
+            "start": took["traffic_start_time"].clip(lower=start),
+            "end": took["traffic_start_time"].shift(-1).fillna(end).clip(upper=end),
+            "effect": took["revision_name"].map(lambda name: effects.get(name, "")),
+        }
+    )
+    return bands[bands["start"] < bands["end"]].reset_index(drop=True)
+
+
+def error_lanes(
+    sequence: pd.DataFrame, entries: pd.DataFrame, window_start: pd.Timestamp, width: pd.Timedelta
+) -> pd.DataFrame:
+    """One row a lane, in order, the background last, with the columns of LANE_COLUMNS.
+
+    `first_ended` is when the first entry was written; `may_be_older` whether that entry lies within one bar of the
+    window's start; `in_order` whether the first entry came after the first one of the group it follows; `groups` the
+    ids that share the lane, several where groups were folded.
+    """
+    ends = entries.groupby("group")["ended"].first()
+    rows = sequence.assign(first_ended=sequence["group"].map(ends))
+    rows["may_be_older"] = rows["first_seen_time"] < window_start + width
+    leader = rows.set_index("group")
+    rows["follows_order"] = rows["follows"].map(leader["order"])
+    rows["in_order"] = rows["first_ended"] >= rows["follows"].map(leader["first_seen_time"])
+    rows["groups"] = [[group] for group in rows["group"]]
+    parts = [_folded(rows[rows["background"] == background], background) for background in (False, True)]
+    return pd.DataFrame([row for part in parts for row in part], columns=list(LANE_COLUMNS))
+
+
+def error_bars(entries: pd.DataFrame, lanes: pd.DataFrame, edges: pd.DatetimeIndex) -> pd.DataFrame:
+    """How many entries of each lane lie between two edges: `lane` (row of `lanes`), `start`, `end`, `count`."""
+    lane_of = {group: lane for lane, groups in enumerate(lanes["groups"]) for group in groups}
+    counts = _counted(entries.assign(lane=entries["group"].map(lane_of)), "lane", edges)
+    return counts.astype({"lane": int})
+
+
+def first_seconds(lanes: pd.DataFrame, closer_than: pd.Timedelta) -> pd.DataFrame:
+    """The largest set of lanes whose first entries come one within `closer_than` of another; the earliest on a tie.
+
+    The rows of `lanes`, with their index; none where no two are so close. Background and folded lanes take no part.
+    """
+    apart = lanes[~lanes["background"].astype(bool) & (lanes["groups"].map(len) == 1)]
+    apart = apart.sort_values("first_seen_time", kind="stable")
+    cluster = (apart["first_seen_time"].diff() >= closer_than).cumsum()
+    sizes = cluster.value_counts(sort=False).sort_index()
+    return apart[cluster == sizes.idxmax()] if len(sizes) and sizes.max() > 1 else apart.head(0)
+
+
+def panel_span(first: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The time that the panel of first seconds covers, with a little room on both sides."""
+    start, last = first["first_seen_time"].min(), first["first_seen_time"].max()
+    longest = max(pd.Timedelta(seconds=PANEL_SECONDS), last - start)
+    end = max(last, min(first["first_ended"].max(), start + longest))
+    room = max((end - start) * 0.15, pd.Timedelta("2ms"))
+    return start - room, end + room
+
+
+def traffic_shares(requested: pd.DataFrame, edges: pd.DatetimeIndex) -> pd.DataFrame:
+    """Which part of the requests each revision served between two edges.
+
+    Columns `revision_name`, `start`, `end`, `count`, and `share`, 0 to 1.
+    """
+    counts = _counted(requested.dropna(subset="revision_name"), "revision_name", edges)
+    total = counts.groupby("start")["count"].transform("sum")
+    return counts.assign(share=counts["count"] / total)
+
+
+def revision_rows(
+    revisions: pd.DataFrame, changes: pd.DataFrame, requested: pd.DataFrame, missing: Iterable[str], builds: pd.DataFrame
+) -> pd.DataFrame:
+    """One row a revision, oldest first, and one for each number that no revision bears, in its place.
+
+    Columns `revision_name`, `number`, `time`, `state` (before, broke, fixed, none, unknown, missing), `count` of its
+    requests, `fields` it changed, `image` and `previous_image` in short, `compared_number`, `confounded`, and the
+    counts of (some, tries) that stand beside a change: `opened`, `opened_before`, `failed`, `failed_before`, the last
+    two over the kinds of request in `on`; `build_start` and `build_end` of the build it came from.
+    """
+    known = revisions.sort_values(["create_time", "revision_name"], ignore_index=True).to_dict("records")
+    change = {row["revision_name"]: row for row in changes.to_dict("records")}
+    images = {row["revision_name"]: short_image(row) for row in known}
+    made = {row["build_id"]: row for row in builds.to_dict("records")}
+    rows = [_revision_row(row, change.get(row["revision_name"]), requested, images, made) for row in known]
+    for name in missing:
+        rows.insert(_place(rows, name), {"revision_name": name, "number": missing_number(name), "state": "missing"})
+    return pd.DataFrame(rows, columns=list(_ROW_COLUMNS))
+
+
+_ROW_COLUMNS = (
+    "revision_name", "number", "time", "state", "count", "fields", "image", "previous_image", "compared_number",
+    "confounded", "on", "opened", "opened_before", "failed", "failed_before", "build_start", "build_end",
+)  # fmt: skip
+
+
+def missing_number(name: str) -> str:
+    """The number of a revision that does not exist.
+
+    >>> missing_number("chat-00138")
+    '00138'
+    """
+    return name.rpartition("-")[2]
+
+
+def short_image(revision: Mapping[str, Any]) -> str:
+    """What people call an image: its commit's first seven digits, else its digest's, else its name's end.
+
+    >>> short_image({"commit": None, "image_digest": "sha256:0123456789", "image": "r/chat"})
+    '0123456'
+    """
+    commit, digest, image = (
+        value if isinstance(value := revision[name], str) else "" for name in ("commit", "image_digest", "image")
+    )
+    return (commit or digest.rpartition(":")[2])[:7] or image.rpartition("/")[2]
+
+
+STATE_ORDER = {"failed": 0, "uncertain": 1, "skipped": 1, "ok": 2}
+
+
+def handshake_rows(handshakes: pd.DataFrame) -> pd.DataFrame:
+    """Handshakes in the order a reader needs: failed, undecided, as expected; within each as they were tried.
+
+    The columns of `handshakes` and `rank` (0, 1, 2), `code` (the status, the close code, or `none`), `without_tls`.
+    """
+    rank = handshakes["status"].astype("object").map(lambda status: STATE_ORDER.get(status, 1)).astype(int)
+    codes = [_code(row) for row in handshakes.to_dict("records")]
+    plain = [_without_tls(text) for text in handshakes["timings"]]
+    rows = handshakes.assign(rank=rank, code=codes, without_tls=plain)
+    return rows.sort_values("rank", kind="stable", ignore_index=True)
+
+
+def _folded(rows: pd.DataFrame, background: bool) -> list[dict[str, Any]]:
+    """The rows themselves, or, where they are too many, the first, the largest of the rest, and one for all others."""
+    records: list[dict[str, Any]] = rows.to_dict("records")
+    if len(rows) <= MOST_LANES[background]:
+        return records
+    later = rows.iloc[KEPT_FIRST[background] :]
+    largest = set(later.nlargest(KEPT_LARGEST[background], "count", keep="first")["order"])
+    rest = later[~later["order"].isin(largest)]
+    kept = [row for row in records if row["order"] not in set(rest["order"])]
+    return [*kept, _fold(rest)]
+
+
+def _fold(rest: pd.DataFrame) -> dict[str, Any]:
+    total = int(rest["count"].sum())
+    return {
+        "order": None, "title": f"{len(rest)} more groups, {total:,} entries", "kind": "folded", "count": total,
+        "first_seen_time": rest["first_seen_time"].min(), "last_seen_time": rest["last_seen_time"].max(),
+        "first_ended": rest["first_ended"].min(), "background": bool(rest["background"].iloc[0]),
+        "may_be_older": False, "follows": None, "follows_order": None, "follows_count": 0, "in_order": False,
+        "groups": list(rest["group"]),
+    }  # fmt: skip
+
+
+def _counted(rows: pd.DataFrame, by: str, edges: pd.DatetimeIndex) -> pd.DataFrame:
+    """How many rows of each `by` have their timestamp between two edges, the last edge outside."""
+    at = edges.searchsorted(rows["timestamp"], side="right") - 1
+    placed = pd.DataFrame({by: rows[by].to_numpy(), "at": at})
+    placed = placed[(placed["at"] >= 0) & (placed["at"] < len(edges) - 1)]
+    counts = placed.groupby([by, "at"], observed=True).size().rename("count").reset_index()
+    return counts.assign(start=edges[counts["at"]], end=edges[counts["at"] + 1]).drop(columns="at")
+
+
+def _revision_row(
+    revision: Mapping[str, Any], change: Mapping[str, Any] | None, requested: pd.DataFrame, images: Mapping[str, str],
+    builds: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
+    name = revision["revision_name"]
+    own = requested[requested["revision_name"] == name]
+    build = builds.get(revision["build_id"], {})
+    row = {
+        "revision_name": name, "number": short_name(name), "time": revision["create_time"], "state": "before",
+        "count": len(own), "fields": [], "image": images[name], "confounded": False, "on": [], "opened": _opened(own),
+        "build_start": build.get("start_time"), "build_end": build.get("finish_time"),
+    }  # fmt: skip
+    if change is None:
+        return row
+    base = requested[requested["revision_name"] == change["compared_with"]]
+    return row | {
+        "state": change["effect"], "fields": change["fields"], "previous_image": images[change["previous"]],
+        "compared_number": short_name(change["compared_with"]), "confounded": change["confounded"],
+        "on": change["on"], "opened_before": _opened(base),
+        "failed": _failed(own, change["on"]), "failed_before": _failed(base, change["on"]),
+    }  # fmt: skip
+
+
+def _opened(requested: pd.DataFrame) -> tuple[int, int]:
+    tried = requested[requested["websocket"]]
+    return int((~tried["failed"]).sum()), len(tried)
+
+
+def _failed(requested: pd.DataFrame, kinds: Iterable[str]) -> tuple[int, int]:
+    counted = requested[requested["request_kind"].isin(list(kinds))]
+    return int(counted["failed"].sum()), len(counted)
+
+
+def _place(rows: list[dict[str, Any]], name: str) -> int:
+    """Where a missing number belongs: before the first revision with a higher one."""
+    number = int(missing_number(name))
+    numbers = [int(found["number"]) if (found := NUMBER.match(row["revision_name"])) else -1 for row in rows]
+    return next((at for at, other in enumerate(numbers) if other > number), len(rows))
+
+
+def _code(row: Mapping[str, Any]) -> str:
+    if not pd.isna(row["close_code"]):
+        return f"close {row['close_code']}"
+    return "none" if pd.isna(row["http_status"]) else str(row["http_status"])
+
+
+def _without_tls(timings: object) -> bool:
+    """Whether a handshake went past the stage of TLS without one, as on plain ws://."""
+    took = json.loads(timings) if isinstance(timings, str) and timings else {}
+    return took.get("tls_s") is None and any(took.get(name) is not None for name in ("status_s", "headers_s", "open_s"))

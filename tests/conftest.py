@@ -1,0 +1,87 @@
+"""Evidence for tests, read from small YAML files: adding a case is adding a file.
+
+A file holds `frames`, each a list of rows by column name. `at` in a row of logs is the time of day; `repeat: N` makes N
+rows one second apart, each with an insert id of its own; `{n}` in a text is the row's number.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from incident.evidence import Evidence
+from incident.findings import Gap
+from incident.frames import FRAMES, rows_frame
+from incident.scope import Scope
+
+DAY = "2025-09-07"
+SHORT = {
+    "log": "log_name",
+    "at": "timestamp",
+    "revision": "revision_name",
+    "instance": "instance_id",
+    "status": "http_request_status",
+    "url": "http_request_url",
+    "agent": "http_request_user_agent",
+    "latency": "http_request_latency",
+}
+
+
+def moment(time: str) -> pd.Timestamp:
+    """A time of the day that all cases happen on, UTC."""
+    return pd.Timestamp(f"{DAY}T{time}Z")
+
+
+def read_evidence(case: dict[str, Any]) -> Evidence:
+    """The evidence that a case's mapping describes; frames that it does not name are vouched for and empty."""
+    frames = {name: rows_frame(name, _rows(name, rows)) for name, rows in case.get("frames", {}).items()}
+    scope = Scope("my-project", "us-central1", "chat", "", moment("10:00:00"), moment("11:00:00"))
+    return Evidence(
+        scope,
+        pulled=moment(case.get("pulled", "12:00:00")),
+        frames=frames,
+        gaps=tuple(Gap(**gap) for gap in case.get("gaps", ())),
+        complete=frozenset(FRAMES) - set(case.get("not_vouched", ())),
+        before=case.get("before"),
+    ).with_gaps()
+
+
+def _rows(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    made = []
+    for row in rows:
+        row = dict(row)
+        for _ in range(row.pop("repeat", 1)):
+            made.append(_row(name, row, len(made)))
+            row = {**row, "at": str(moment(row["at"]) + pd.Timedelta("1s"))[11:-6]} if "at" in row else row
+    return sorted(made, key=lambda row: row["timestamp"]) if name == "logs" else made
+
+
+def _row(name: str, row: dict[str, Any], number: int) -> dict[str, Any]:
+    full: dict[str, Any] = {}
+    if name == "logs":
+        full = {"insert_id": f"{number:05d}", "severity": "DEFAULT"}
+    for column, value in row.items():
+        value = value.replace("{n}", str(number)) if isinstance(value, str) else value
+        full[SHORT.get(column, column)] = (
+            moment(value) if column in ("at", "time") or column.endswith("_time") else value
+        )
+    if name == "logs":
+        log = full["log_name"]
+        full["log_name"] = f"projects/my-project/logs/run.googleapis.com%2F{log}"
+        full.setdefault("http_request_method", "GET" if log == "requests" else None)
+    return full
+
+
+@pytest.fixture
+def evidence():
+    """A function from a YAML file, a YAML text or a mapping to evidence."""
+
+    def read(case: Path | str | dict[str, Any]) -> Evidence:
+        text = case.read_text(encoding="utf-8") if isinstance(case, Path) else case
+        return read_evidence(yaml.safe_load(text) if isinstance(text, str) else text)
+
+    return read
