@@ -15,7 +15,7 @@ import yaml
 
 from incident.evidence import Evidence
 from incident.findings import Gap
-from incident.frames import FRAMES, rows_frame
+from incident.frames import FRAMES, TIME, rows_frame
 from incident.scope import Scope
 
 DAY = "2025-09-07"
@@ -61,19 +61,19 @@ def _rows(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _row(name: str, row: dict[str, Any], number: int) -> dict[str, Any]:
-    full: dict[str, Any] = {}
     if name == "logs":
-        full = {"insert_id": f"{number:05d}", "severity": "DEFAULT"}
-    for column, value in row.items():
-        value = value.replace("{n}", str(number)) if isinstance(value, str) else value
-        full[SHORT.get(column, column)] = (
-            moment(value) if column in ("at", "time") or column.endswith("_time") else value
-        )
-    if name == "logs":
-        log = full["log_name"]
-        full["log_name"] = f"projects/my-project/logs/run.googleapis.com%2F{log}"
-        full.setdefault("http_request_method", "GET" if log == "requests" else None)
-    return full
+        log = row["log"]
+        defaults = {"insert_id": f"{number:05d}", "severity": "DEFAULT"}
+        defaults |= {"http_request_method": "GET"} if log == "requests" else {}
+        named = {SHORT.get(column, column): value for column, value in row.items()}
+        row = defaults | named | {"log_name": f"projects/my-project/logs/run.googleapis.com%2F{log}"}
+    return {column: _value(name, column, value, number) for column, value in row.items()}
+
+
+def _value(name: str, column: str, value: Any, number: int) -> Any:
+    if FRAMES[name].columns.get(column) == TIME and isinstance(value, str):
+        return moment(value)
+    return value.replace("{n}", str(number)) if isinstance(value, str) else value
 
 
 @pytest.fixture

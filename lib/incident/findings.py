@@ -174,11 +174,13 @@ def _failed_words(active: Sequence[str], failing: Sequence[str]) -> str:
 
 
 def _undecided(checks: Sequence[Check], gaps: Sequence[Gap], sign: PositiveSign | None) -> list[str]:
-    reasons = [f"check {c.check} could not be decided: {c.because}" for c in checks if c.status == "uncertain"]
+    """All that stands between a run and `ok`: missing evidence first, since the rest may only follow from it."""
+    reasons = []
     for gap in gaps:
         excused = gap.kind == "unsettled" and sign is not None and sign.probed
         if gap.frame in DECISIVE_FRAMES and not excused:
             reasons.append(f"{gap.frame}: {gap.reason}")
+    reasons += [f"check {c.check} could not be decided: {c.because}" for c in checks if c.status == "uncertain"]
     if sign is None:
         reasons.append("nothing shows that the service works: no handshake was seen accepted and no socket opened")
     return reasons

@@ -43,6 +43,11 @@ def safe(text: object) -> str:
     return printable(" ".join(str(text).split()), LONGEST)
 
 
+def capitalised(text: str) -> str:
+    """A text that begins a sentence; names within it keep their letters."""
+    return text[:1].upper() + text[1:]
+
+
 def clock(time: str) -> str:
     """The time of day of an RFC 3339 time, to the second.
 
@@ -87,7 +92,8 @@ def cause(found: Mapping[str, Any]) -> str:
 
 def answer(summary: Mapping[str, Any]) -> Sentence:
     """The run's answer in a few sentences: status, checks, primary cause, and the way back."""
-    lines = [f"{summary['status'].upper()}: {safe(summary['because'])}.", f"{checks_passed(summary['checks'])}."]
+    lines = [f"{summary['status'].upper()}: {safe(summary['because'])}."]
+    lines.append(f"{capitalised(checks_passed(summary['checks']))}.")
     lines += [f"{cause(found)}." for found in summary["causes"] if found["status"] == "failed"]
     if good := summary["last_good"]:
         lines.append(f"Last good revision, {safe(good['because'])}.")
@@ -121,7 +127,7 @@ def verdict(summary: Mapping[str, Any], width: int = 80) -> str:
 
 def gap(missing: Mapping[str, str]) -> str:
     """One gap: what is missing, why, and what would mend it."""
-    return f"{missing['frame']}: {missing['reason']}. {missing['remedy'][:1].upper()}{missing['remedy'][1:]}"
+    return f"{missing['frame']}: {missing['reason']}. {capitalised(missing['remedy'])}"
 
 
 def searched(evidence: Evidence) -> Sentence:

@@ -20,7 +20,7 @@ def test_the_incident(evidence):
     rows = by_title(Case(evidence(INCIDENT)))
     assert rows == {
         "HTTP 403 on /ws": (1, None, 0),
-        "HTTP 503 on /ws · malformed response": (2, "NameError: DatabaseSessionManager", 12),
+        "HTTP 503 on /ws · malformed response": (2, "NameError: DatabaseSessionManager", 24),
         "NameError: DatabaseSessionManager": (3, None, 0),
         "Container called exit(3)": (4, "NameError: DatabaseSessionManager", 12),
     }

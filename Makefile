@@ -1,0 +1,55 @@
+# Two commands are enough: `make drill` and `make test`. Each sets itself up into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup drill test slow check lab samples lock clean
+
+setup: $(READY)
+
+# The environment is exactly the lock: every file by its hash. uv only makes it quicker; pip installs the same lock.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit((3, 11) > v[:2] or v[:2] > (3, 13))' || \
+	  { echo "Python 3.11 to 3.13 is needed: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(READY)
+
+# Staging in a box: the incident replayed on loopback, one run while it is broken and one after its fix.
+drill: setup
+	@$(BIN)/incident drill
+
+test: setup
+	@$(BIN)/python -m pytest
+
+slow: setup
+	@$(BIN)/python -m pytest -m slow
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check lib tests
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/test_architecture.py tests/test_project.py
+
+# JupyterLab on the notebooks, with the packaged sample already in them.
+lab: setup
+	@$(BIN)/jupyter lab notebooks
+
+# The packaged samples, recorded from the drill.
+samples: setup
+	@rm -rf build/samples && $(BIN)/incident drill --outputs build/samples
+	@set -- build/samples/drill-staging/*/evidence && rm -rf lib/incident/samples && \
+	  mkdir -p lib/incident/samples/staging lib/incident/samples/staging-fixed && \
+	  cp -R $$1 lib/incident/samples/staging/evidence && cp -R $$2 lib/incident/samples/staging-fixed/evidence
+
+# One lock for all Pythons that are supported, by markers, with hashes and without addresses.
+lock: setup
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
+	  --custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist lib/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
