@@ -16,7 +16,7 @@ PUBLIC = {
     "Evidence": "incident.evidence",
     "gather": "incident.sources.gather",
     "notebook_parameters": "incident.scope",
-    "summary": "incident.summary",
+    "summary": "incident.answer",
 }
 
 __all__ = ["Case", "Evidence", "causes", "charts", "gather", "notebook_parameters", "sentences", "summary"]

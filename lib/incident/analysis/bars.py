@@ -103,6 +103,8 @@ def error_lanes(
     window's start; `in_order` whether the first entry came after the first one of the group it follows; `groups` the
     ids that share the lane, several where groups were folded.
     """
+    if sequence.empty:
+        return pd.DataFrame(columns=list(LANE_COLUMNS))
     ends = entries.groupby("group")["ended"].first()
     rows = sequence.assign(first_ended=sequence["group"].map(ends))
     rows["may_be_older"] = rows["first_seen_time"] < window_start + width
@@ -126,6 +128,8 @@ def first_seconds(lanes: pd.DataFrame, closer_than: pd.Timedelta) -> pd.DataFram
 
     The rows of `lanes`, with their index; none where no two are so close. Background and folded lanes take no part.
     """
+    if lanes.empty:
+        return lanes
     apart = lanes[~lanes["background"].astype(bool) & (lanes["groups"].map(len) == 1)]
     apart = apart.sort_values("first_seen_time", kind="stable")
     cluster = (apart["first_seen_time"].diff() >= closer_than).cumsum()
@@ -153,8 +157,9 @@ def traffic_shares(requested: pd.DataFrame, edges: pd.DatetimeIndex) -> pd.DataF
 
 
 def revision_rows(
-    revisions: pd.DataFrame, changes: pd.DataFrame, requested: pd.DataFrame, missing: Iterable[str], builds: pd.DataFrame
-) -> pd.DataFrame:
+    revisions: pd.DataFrame, changes: pd.DataFrame, requested: pd.DataFrame, missing: Iterable[str],
+    builds: pd.DataFrame,
+) -> pd.DataFrame:  # fmt: skip
     """One row a revision, oldest first, and one for each number that no revision bears, in its place.
 
     Columns `revision_name`, `number`, `time`, `state` (before, broke, fixed, none, unknown, missing), `count` of its

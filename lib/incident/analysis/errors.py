@@ -33,7 +33,7 @@ VARIABLE = re.compile(
     r"|\[redacted:[^\]]*\]|\b\d+(?:\.\d+)*\b",
     re.IGNORECASE,
 )
-TITLE_LENGTH = 80
+TITLE_LENGTH = 100
 
 SYSTEM_LOG = platform.log_name("", platform.SYSTEM).removeprefix("projects//")
 SYSTEM_FAILURES = (
@@ -124,12 +124,12 @@ def _read_lines(lines: pd.DataFrame) -> pd.DataFrame:
 def _read_line(text: str, system: bool, severe: bool) -> tuple[str, str, str, str]:
     if traceback := read_traceback(text):
         identity = f"{traceback.exception} {traceback.file} {traceback.function} {traceback.missing}"
-        return "exception", traceback.title[:TITLE_LENGTH], identity, traceback.message
+        return "exception", _cut(traceback.title), identity, traceback.message
     if system:
         return ("system", *_system_title(text, severe), "")
     if text and (severe or looks_like_error(text)):
         part = constant_part(text)
-        return "line", part[:TITLE_LENGTH], part, ""
+        return "line", _cut(part), part, ""
     return "", "", "", ""
 
 
@@ -140,7 +140,11 @@ def _system_title(text: str, severe: bool) -> tuple[str, str]:
     if ended_well or not (failure or severe):
         return "", ""
     part = text.strip().split("\n", 1)[0].rstrip(".") if failure is platform.CONTAINER_EXIT else constant_part(text)
-    return part[:TITLE_LENGTH], part
+    return _cut(part), part
+
+
+def _cut(title: str) -> str:
+    return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1] + "…"
 
 
 def _ids(identities: pd.Series) -> pd.Series:

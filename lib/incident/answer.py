@@ -55,7 +55,7 @@ def last_good(case: Case) -> dict[str, str] | None:
         return None
     newest = case.age_order(case.opened["revision_name"].dropna())[-1]
     sockets = case.opened[case.opened["revision_name"] == newest]
-    last = rfc3339(sockets["timestamp"].max())
+    last = f"{sockets['timestamp'].max():%Y-%m-%d %H:%M:%S} UTC"
     return _good(case, newest, f"{len(sockets)} sockets opened on it, the last at {last}")
 
 

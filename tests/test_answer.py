@@ -5,7 +5,7 @@ from pathlib import Path
 
 from incident.causes import CAUSES
 from incident.sentences import answer, paragraph, verdict
-from incident.summary import summary
+from incident.answer import summary
 
 INCIDENT = Path(__file__).parent / "incident.yaml"
 
@@ -40,7 +40,7 @@ def test_the_incident(evidence):
     assert found["status"] == "ok"
     assert found["last_good"] == {
         "revision": "chat-00140-fix",
-        "because": "00140: 100 sockets opened on it, the last at 2025-09-07T10:04:54.5Z",
+        "because": "00140: 100 sockets opened on it, the last at 2025-09-07 10:04:54 UTC",
         "remedy": "gcloud run services update-traffic chat --to-revisions chat-00140-fix=100 --region us-central1 --project my-project",
     }
 

@@ -1,0 +1,255 @@
+"""The head of one HTTP/1.1 response, from its bytes: status, headers, and what breaks the grammar.
+
+Decides: where status line and headers end, and which rule of HTTP they break. Reads: the bytes of one connection, in
+whatever pieces they come. Cannot tell: anything of the body; what follows the head is kept in `rest`, unread.
+
+It reads leniently, as RFC 9112 allows: bare line feeds, HTTP/1.0, a status without the space before its empty reason.
+What was read leniently is in `irregular` and `version`, for those who may not let it pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+LINE_BYTES: Final = 8192  # the usual limit of HTTP servers, and websockets' own
+HEADER_COUNT: Final = 128
+INTERIM_COUNT: Final = 8
+TAP_BYTES: Final = 64
+BODY_BYTES: Final = 65536
+
+
+class Fault(Exception):
+    """A rule that decided, with what was seen."""
+
+    def __init__(self, rule: str, detail: str = "") -> None:
+        """Keep the rule's name and the detail of its words."""
+        super().__init__(rule, detail)
+        self.rule, self.detail = rule, detail
+
+
+def printable(text: str, limit: int = 120) -> str:
+    """The other side's text made safe for one line of a terminal: nothing that moves a cursor or turns the text around.
+
+    >>> printable("no\\x1b[2J\\u202eway")
+    'no\ufffd[2J\ufffdway'
+    """
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
+
+
+class ResponseHead:
+    """The status line and headers of one final HTTP response; interim responses (100, 103) are read past."""
+
+    def __init__(self) -> None:
+        """Begin before the first byte."""
+        self.version = (0, 0)
+        self._code: int | None = None
+        self.reason = ""
+        self.headers: list[tuple[str, str]] = []
+        self.interim: list[int] = []
+        self.irregular = ""  # what was read leniently, and would stop a 101
+        self.complete = False
+        self.fault: Fault | None = None
+        self.tap = b""
+        self.rest = bytearray()  # what is unread: after the head, the body or the first frames
+
+    @property
+    def stage(self) -> str:
+        """`status` until the final status line is read, then `headers`."""
+        return "status" if self.status is None else "headers"
+
+    @property
+    def status(self) -> int | None:
+        """The final status; None while there is only an interim one."""
+        return None if self._code is None or is_interim(self._code) else self._code
+
+    @property
+    def beginning(self) -> str:
+        """The first bytes in words, for an answer that is no HTTP at all."""
+        return f"it begins with {quoted(self.tap)}"
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of a header, in order; names in any case."""
+        return [value for key, value in self.headers if key == name.lower()]
+
+    def receive(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self.tap = (self.tap + data[:TAP_BYTES])[:TAP_BYTES]
+        self.rest += data
+        try:
+            while not self.complete and not self.fault and (line := self._line()) is not None:
+                self._take(line)
+        except Fault as fault:
+            self.fault = fault
+
+    def receive_eof(self) -> None:
+        """The other side ended: a head that was begun and not finished is malformed."""
+        if not (self.complete or self.fault) and (self.rest or self._code is not None):
+            self.fault = Fault("http-malformed", f"it ends in the {self.stage}")
+
+    def _line(self) -> bytes | None:
+        if self._code is None and not begins_like_http(self.rest):
+            return None
+        end = self.rest.find(b"\n") + 1
+        if (end or len(self.rest)) > LINE_BYTES:
+            raise Fault("limit", f"a line of more than {LINE_BYTES} bytes")
+        if not end:
+            return None
+        line = bytes(self.rest[:end])
+        del self.rest[:end]
+        if not line.endswith(b"\r\n"):
+            self.irregular = "a line ends without a carriage return"
+        return line.removesuffix(b"\n").removesuffix(b"\r")
+
+    def _take(self, line: bytes) -> None:
+        if self._code is None:
+            self.version, self._code, self.reason = parse_status_line(line)
+            if self.version[0] != 1:
+                raise Fault("http-version", f"it says HTTP/{self.version[0]}")
+        elif line:
+            self.headers.append(parse_header(line))
+            if len(self.headers) > HEADER_COUNT:
+                raise Fault("limit", f"more than {HEADER_COUNT} headers")
+        elif is_interim(self._code):
+            self._pass_interim(self._code)
+        else:
+            self.complete = True
+
+    def _pass_interim(self, status: int) -> None:
+        self.interim.append(status)
+        self._code, self.headers, self.irregular = None, [], ""
+        if len(self.interim) > INTERIM_COUNT:
+            raise Fault("limit", f"more than {INTERIM_COUNT} interim responses")
+
+
+def is_interim(status: int) -> bool:
+    """100 to 199 but 101, which is final (RFC 9110 15.2)."""
+    return 100 <= status < 200 and status != 101
+
+
+def begins_like_http(data: bytes | bytearray) -> bool:
+    """Whether a line may be read; raises where no further byte could make it HTTP, so that no silence is waited for."""
+    if data[:1] == b"\0" and len(data) < 9:
+        return False  # an HTTP/2 frame's head has nine bytes
+    if len(data) >= 9 and data[0] == 0 and data[3] == 4 and data[5:9] == bytes(4):
+        raise Fault("http-version", "it is HTTP/2 frames")
+    if data[:5] != b"HTTP/"[: len(data)]:
+        raise Fault("http-malformed")
+    return True
+
+
+STATUS_LINE: Final = re.compile(rb"HTTP/(\d)(?:\.(\d))? ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?")
+HEADER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
+
+
+def parse_status_line(line: bytes) -> tuple[tuple[int, int], int, str]:
+    """Version, status and reason phrase; the space before an empty reason may be missing, as many servers leave it out.
+
+    >>> parse_status_line(b"HTTP/1.1 403")
+    ((1, 1), 403, '')
+    """
+    if not (match := STATUS_LINE.fullmatch(line)):
+        raise Fault("http-malformed", f"status line {quoted(line)}")
+    major, minor, status, reason = match.groups()
+    return (int(major), int(minor or 0)), int(status), (reason or b"").decode("latin-1")
+
+
+def parse_header(line: bytes) -> tuple[str, str]:
+    """A header's name in lower case, and its value.
+
+    >>> parse_header(b"Upgrade:  websocket ")
+    ('upgrade', 'websocket')
+    """
+    if not (match := HEADER.fullmatch(line)):
+        raise Fault("http-malformed", f"header line {quoted(line.partition(b':')[0])}")
+    return match[1].decode("ascii").lower(), match[2].decode("latin-1")
+
+
+def quoted(data: bytes) -> str:
+    """The first bytes of something that is not what it should be."""
+    return repr(data[:40].decode("latin-1"))
+
+
+def tokens(values: Sequence[str]) -> list[str]:
+    """The members of a comma-separated list header (RFC 9110 5.6.1), as written."""
+    return [token.strip() for value in values for token in value.split(",") if token.strip()]
+
+
+def shown(values: Sequence[str]) -> str:
+    """A header's values in words."""
+    return f"it is {printable(', '.join(values), 60)!r}" if values else "there is none"
+
+
+REFUSAL_HEADERS: Final = {401: "www-authenticate", 426: "sec-websocket-version", 429: "retry-after", 503: "retry-after"}
+
+
+def refusal_words(head: ResponseHead) -> str:
+    """Status and reason, and the one header that says what is wanted instead; a location without user or query."""
+    name = "location" if 300 <= (head.status or 0) < 400 else REFUSAL_HEADERS.get(head.status or 0, "")
+    bare = re.compile(r"(?<=//)[^/@]*@|[?#].*")
+    values = [bare.sub("", value) for value in head.get_all(name)] if name else []
+    wants = f" ({name}: {printable(values[0], 80)})" if values else ""
+    return f"{head.status} {printable(head.reason, 60)}".rstrip() + wants
+
+
+class Answer:
+    """A plain HTTP response: its head, and of its body the first 64 KiB, read no further than `wanted` is found.
+
+    >>> answer = Answer("ready")
+    >>> answer.receive(b"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n2\\r\\nre\\r\\n3\\r\\nady\\r\\n")
+    >>> answer.head.status, answer.body, answer.done
+    (200, 'ready', True)
+    """
+
+    def __init__(self, wanted: str | None = None) -> None:
+        """Begin with the request sent; without `wanted` the body is not read."""
+        self.head = ResponseHead()
+        self.wanted = wanted
+        self.ended = False
+
+    def receive(self, data: bytes) -> None:
+        """Take the next bytes."""
+        if len(self.head.rest) < BODY_BYTES:
+            self.head.receive(data)
+
+    def receive_eof(self) -> None:
+        """The other side ended."""
+        self.ended = True
+        self.head.receive_eof()
+
+    def to_send(self) -> bytes:
+        """HTTP answers nothing by itself."""
+        return b""
+
+    @property
+    def body(self) -> str:
+        """The body as far as it was read, without the marks of its chunks."""
+        return self._body()[0].decode("utf-8", "replace") if self.head.complete else ""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more has to be read."""
+        if self.head.fault or (self.head.complete and self.wanted is None):
+            return True
+        return self.ended or (self.head.complete and ((self.wanted or "") in self.body or self._body()[1]))
+
+    def _body(self) -> tuple[bytes, bool]:
+        body = bytes(self.head.rest[:BODY_BYTES])
+        if "chunked" in (value.lower() for value in self.head.get_all("transfer-encoding")):
+            return dechunked(body)
+        length = next(iter(self.head.get_all("content-length")), "")
+        size = int(length) if re.fullmatch(r"[0-9]{1,9}", length) else BODY_BYTES
+        return body[:size], len(body) >= min(size, BODY_BYTES)
+
+
+def dechunked(data: bytes) -> tuple[bytes, bool]:
+    """The content of chunks as far as they came (RFC 9112 7.1), and whether the last one did or no more will fit."""
+    body, full = b"", len(data) >= BODY_BYTES
+    while match := re.match(rb"([0-9A-Fa-f]{1,8})[^\n]*\n", data):
+        size, start = int(match[1], 16), match.end()
+        if size == 0:
+            return body, True
+        body, data = body + data[start : start + size], data[start + size + 2 :]
+    return body, full

@@ -1,0 +1,180 @@
+"""One run of a runbook: evidence once, findings, notebooks, and the folder that keeps them.
+
+Decides the order of the steps, what people are told when, and what is kept when a notebook does not finish. No
+analysis is made here: evidence comes from `gather`, findings from `summary`. Cannot tell: whether they are right.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+from jupyter_client.manager import AsyncKernelManager
+
+from incident import archive
+from incident.archive import RunFolder
+from incident.evidence import Evidence, save
+from incident.findings import EXIT_CODES, Gap
+from incident.kernels import CELL_TIMEOUT_SECONDS, Kernels, execute, in_background
+from incident.redact import Redactor
+from incident.runbook import Runbook, notebook_paths, package_folder
+from incident.scope import Parameters, rfc3339
+from incident.sentences import safe, verdict
+from incident.sources import gather as sources
+from incident.answer import summary as summarise
+from incident.tables import handshake_table
+
+NOTEBOOKS = "notebooks"
+RUN_DIR = ".."
+"""A run's folder as its notebooks see it, from where they lie: no path of this machine gets into them, and an archived
+notebook that is run again where it lies reads the evidence beside it."""
+
+BROKE = 1
+LONGEST_PROBLEM = 300
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What a run calls, each replaceable: a drill and a test put their own in place of the world."""
+
+    check: Callable[..., Any] = sources.check
+    gather: Callable[..., Evidence] = sources.gather
+    summary: Callable[[Evidence], dict[str, Any]] = summarise
+    notebooks: Path = field(default_factory=lambda: package_folder(NOTEBOOKS))
+    now: Callable[[], pd.Timestamp] = sources.utc_now
+    token: Callable[[int], str] = secrets.token_hex
+    cell_timeout: float = CELL_TIMEOUT_SECONDS
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is in its place; `broken` are the gaps of notebooks that did not finish."""
+
+    folder: Path
+    summary: Mapping[str, Any]
+    broken: tuple[Gap, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a notebook did not finish, else the code of the run's status."""
+        return BROKE if self.broken else EXIT_CODES[self.summary["status"]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the steps of one run share."""
+
+    runbook: Runbook
+    parameters: Parameters
+    folder: RunFolder
+    started: pd.Timestamp
+    say: Tell
+    progress: Tell
+    steps: Steps
+
+
+def run(
+    runbook: Runbook, parameters: Parameters, *, outputs: Path, say: Tell, progress: Tell,
+    environ: Mapping[str, str] = os.environ, steps: Steps | None = None,
+) -> Finished:  # fmt: skip
+    """Run a runbook and keep the run under `outputs`; `say` is told the verdict, `progress` everything else.
+
+    All wrong usage is a `UsageError` before a kernel starts. Whatever ends a run before its end, an interruption too,
+    leaves no process and nothing under `outputs`.
+    """
+    steps = steps or Steps()
+    paths = notebook_paths(runbook, steps.notebooks)
+    steps.check(parameters, environ, outputs=outputs, now=steps.now)
+    started = steps.now()
+    folder = RunFolder(outputs, parameters.incident, archive.new_run_id(started, steps.token))
+    job = _Job(runbook, parameters, folder, started, say, progress, steps)
+    try:
+        (folder.make() / NOTEBOOKS).mkdir(mode=0o700)
+        with Kernels(folder.building / NOTEBOOKS) as kernels:
+            return _run(job, paths, kernels, environ)
+    except BaseException:
+        folder.discard()
+        raise
+
+
+def _run(job: _Job, paths: Mapping[str, Path], kernels: Kernels, environ: Mapping[str, str]) -> Finished:
+    kernel = in_background(kernels.start)  # while the sources are asked
+    job.progress(f"run {job.folder.run_id} of {job.runbook.name}: asking {safe(job.parameters.source)}")
+    evidence = job.steps.gather(
+        job.parameters, now=job.steps.now, environ=environ, outputs=job.folder.outputs,
+        on_probe=lambda rows: job.say(f"{handshake_table(rows)}\n"),
+    )  # fmt: skip
+    save(evidence, job.folder.building / "evidence")
+    found = job.steps.summary(evidence)
+    job.say(verdict(found))
+    broken = _run_notebooks(job, paths, kernels, kernel)
+    whole = _whole_summary(job, found, broken)
+    _keep(job, evidence, whole)
+    return Finished(archive.publish(job.folder), whole, tuple(broken))
+
+
+def _run_notebooks(
+    job: _Job, paths: Mapping[str, Path], kernels: Kernels, kernel: Future[AsyncKernelManager]
+) -> list[Gap]:
+    """Run the notebooks one after the other, the next one's kernel starting meanwhile; the gaps that they leave."""
+    gaps: list[Gap] = []
+    parameters = asdict(job.parameters) | {"run_dir": RUN_DIR}
+    for number, (name, path) in enumerate(paths.items(), 1):
+        job.progress(f"notebook {number} of {len(paths)}: {name}")
+        ready = kernel.result()
+        kernel = in_background(kernels.start) if number < len(paths) else kernel
+        executed = in_background(execute, path, parameters, kernels, ready, job.steps.cell_timeout).result()
+        _write_notebook(executed.notebook, job.folder.building, path.name)
+        if executed.problem:
+            gaps.append(_notebook_gap(name, path.name, executed.problem))
+            job.progress(f"notebook {gaps[-1].reason}")
+    return gaps
+
+
+def _notebook_gap(name: str, file: str, problem: str) -> Gap:
+    why = safe(Redactor.fresh().text(problem))[:LONGEST_PROBLEM]
+    return Gap("notebooks", f"{name} did not finish: {why}", f"open {NOTEBOOKS}/{file} of the run, then run again")
+
+
+def _write_notebook(notebook: Any, building: Path, name: str) -> None:
+    """Write an executed notebook as it may be kept: without secrets, and without paths of this machine."""
+    for key in ("input_path", "output_path"):
+        notebook.metadata.get("papermill", {}).pop(key, None)
+    document = json.loads(nbformat.writes(notebook))  # type: ignore[no-untyped-call]
+    clean = Redactor.fresh().notebook(document)
+    text = json.dumps(clean, indent=1, ensure_ascii=False)
+    here = json.dumps(str(building.resolve()), ensure_ascii=False)[1:-1]
+    (building / NOTEBOOKS / name).write_bytes(f"{text.replace(here, RUN_DIR)}\n".encode("utf-8", "backslashreplace"))
+
+
+def _whole_summary(job: _Job, found: Mapping[str, Any], broken: Sequence[Gap]) -> dict[str, Any]:
+    """`summary.json` of schema 1, its keys in their order: what was found, and what the run itself has to say."""
+    return {
+        "schema": found["schema"],
+        "run_id": job.folder.run_id,
+        "incident": job.folder.incident,
+        "runbook": job.runbook.name,
+        "scope": found["scope"],
+        "started": rfc3339(job.started),
+        "finished": rfc3339(job.steps.now()),
+        **found,
+        "gaps": [*found["gaps"], *(gap.as_json() for gap in broken)],
+    }
+
+
+def _keep(job: _Job, evidence: Evidence, summary: Mapping[str, Any]) -> None:
+    """Write the parts that are made from findings and evidence, then seal the folder."""
+    folder = job.folder.building
+    archive.write_json(folder / archive.SUMMARY, summary)
+    parameters = Redactor.fresh().document(asdict(job.parameters))
+    archive.seal(folder, archive.about(job.folder, job.runbook.name, parameters, evidence, summary["gaps"]))

@@ -1,0 +1,99 @@
+"""Where a check goes: a URL taken apart, and how it may be shown.
+
+Decides: host, port, TLS and request target of a URL, and refuses what cannot be probed. Reads: text only. Cannot tell:
+whether the name resolves.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, quote, unquote_plus, urlsplit
+
+from incident.findings import UsageError
+
+DEFAULT_PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
+SAFE: Final = "/%:@!$&'()*+,;=~-._?"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One URL: what to connect to, what to ask for, and the form to show (no values of its query)."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+    shown: str
+
+    @property
+    def host_header(self) -> str:
+        """The Host header: the port only where it is not the scheme's own (RFC 9110 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+    @property
+    def query_values(self) -> list[str]:
+        """The values of its query, as they are sent and as they are meant."""
+        query = self.path.partition("?")[2]
+        sent = [part.partition("=")[2] for part in query.split("&")]
+        return [*sent, *(unquote_plus(value) for value in sent)]
+
+
+def parse_target(url: str, path: str = "", kind: str = "websocket") -> Target:
+    """Take a ws, wss, http or https URL apart; `path` is added to the URL's own, for a check of a matrix.
+
+    >>> parse_target("https://echo-7gq2x.a.run.app", "/ws?token=t").shown
+    'wss://echo-7gq2x.a.run.app/ws?token=***'
+    """
+    parts, port = split(url)
+    if path and parts.query:
+        raise UsageError("url has a query, and the paths of a matrix are added to it: give the URL up to its path")
+    secure = parts.scheme in ("wss", "https")
+    scheme = ("http" if kind == "http" else "ws") + ("s" if secure else "")
+    base = parts.path.rstrip("/") if path else parts.path or "/"
+    asked = quote(base + path + (f"?{parts.query}" if parts.query else ""), safe=SAFE)
+    host = str(parts.hostname)
+    target = Target(secure, host, port or DEFAULT_PORTS[parts.scheme], asked, "")
+    return Target(secure, host, target.port, asked, f"{scheme}://{target.host_header}{hide_values(asked)}")
+
+
+def split(url: str) -> tuple[SplitResult, int | None]:
+    """The parts of a URL that can be probed, and its port; no message shows more than the scheme and the host."""
+    if not url.isprintable() or " " in url:
+        raise UsageError("url has a space or a control character: write it percent-encoded")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise UsageError("url has a host or a port that cannot be read: give wss://HOST[:PORT]/PATH") from None
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise UsageError(f"url scheme is {parts.scheme!r}: give wss://, ws://, https:// or http:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("url has a user or a password before its host: leave it out, and give a header Authorization")
+    if parts.fragment:
+        raise UsageError("url has a fragment (#…), which a WebSocket URL may not have (RFC 6455 3): leave it out")
+    return parts, port
+
+
+def hide_values(path: str) -> str:
+    """A request target whose query keeps its names alone.
+
+    >>> hide_values("/ws?token=abc&v=2&flag")
+    '/ws?token=***&v=***&flag'
+    """
+    path, mark, query = path.partition("?")
+    return path + mark + re.sub(r"=[^&]*", "=***", query)
+
+
+def parse_address(text: str, name: str = "connect-to") -> tuple[str, int]:
+    """HOST:PORT, an IPv6 address in brackets.
+
+    >>> parse_address("[::1]:8080")
+    ('::1', 8080)
+    """
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]]+)):(\d{1,5})", text, re.ASCII)
+    if not match or not 0 < int(match[3]) < 65536:
+        raise UsageError(f"{name} is {text!r}: give HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
+    return match[1] or match[2], int(match[3])
