@@ -1,0 +1,1 @@
+"""Sources: the only code that reads from outside. Nothing is imported here, so that a probe stays light."""

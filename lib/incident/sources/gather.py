@@ -1,0 +1,229 @@
+"""Evidence in, once, already redacted: the one way from parameters to what a run knows.
+
+Decides what is asked and in which order: the endpoint is probed first, since its answer is what people wait for; then
+the project is asked, so that the log can say what became of the probes. It cannot tell what a source did not say;
+each such frame is a gap.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from incident.evidence import Evidence, load
+from incident.findings import Gap, UsageError
+from incident.frames import FRAMES, frame, rows_frame
+from incident.redact import Redactor
+from incident.scope import Parameters, Scope, scope, without_zone
+from incident.sources import recorded
+from incident.sources.clients import Clients, check_endpoint
+from incident.sources.endpoint import HERE, Surroundings
+from incident.sources.matrices import load_matrix, run_matrix
+
+if TYPE_CHECKING:
+    from incident.sources.cloud import Pulled
+
+Row = dict[str, Any]
+OnProbe = Callable[[list[Row]], None]
+
+OUTPUTS = Path("outputs")
+READ_BY_THIS_VERSION = ("cloud", "sample", "run")
+BEFORE = ("run_id", "status", "finished", "checks")
+"""What is kept of the run that this one is compared with."""
+
+
+def utc_now() -> pd.Timestamp:
+    """The time now, UTC."""
+    return pd.Timestamp.now("UTC").as_unit("ns")
+
+
+def gather(
+    parameters: Mapping[str, Any] | Parameters,
+    *,
+    now: Callable[[], pd.Timestamp] = utc_now,
+    environ: Mapping[str, str] = os.environ,
+    outputs: Path = OUTPUTS,
+    on_probe: OnProbe | None = None,
+    here: Surroundings = HERE,
+) -> Evidence:
+    """The evidence that parameters name, redacted, with every gap.
+
+    `outputs` is where archived runs lie; `on_probe` gets the rows of the probe as soon as they are known, redacted;
+    `here` is what the probe knows of this side. Wrong usage is a `UsageError`, before anything is asked; whatever the
+    other side does is a gap. With `run_dir` naming a folder that holds evidence, that is it: a notebook inside a run.
+    """
+    read = _read(parameters)
+    if read.run_dir and (Path(read.run_dir) / "evidence" / "evidence.json").is_file():
+        return load(Path(read.run_dir) / "evidence")
+    check(read, environ, outputs=outputs, now=now)
+    probe = _Probe(read, Redactor.fresh(), on_probe, here)
+    evidence = _live(read, probe, now, environ) if read.live else _recorded(read, probe, outputs)
+    before = earlier(read, outputs, evidence.scope.identity) if read.live or read.before else evidence.before
+    return replace(evidence, before=before, notes=(*evidence.notes, *_zone_notes(read))).with_gaps()
+
+
+def check(
+    parameters: Mapping[str, Any] | Parameters,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    outputs: Path = OUTPUTS,
+    now: Callable[[], pd.Timestamp] = utc_now,
+) -> Parameters:
+    """The parameters, once nothing about them can be wrong usage; a `UsageError` otherwise. Asks nobody."""
+    read = _read(parameters)
+    kind = read.source.split(":", 1)[0]
+    if kind not in READ_BY_THIS_VERSION:
+        raise UsageError(f"source {read.source!r} is not read by this version: use cloud, sample:NAME or run:RUN")
+    check_endpoint(environ)
+    load_matrix(read.matrix)
+    if read.live:
+        read.needed("project", "region", "service")
+        identity = scope(read, now()).identity
+    else:
+        identity = recorded.recorded(read, outputs).scope.identity
+    earlier(read, outputs, identity)
+    return read
+
+
+def _read(parameters: Mapping[str, Any] | Parameters) -> Parameters:
+    return parameters if isinstance(parameters, Parameters) else Parameters.read(parameters)
+
+
+def earlier(parameters: Parameters, outputs: Path, identity: tuple[str, str, str]) -> Mapping[str, Any] | None:
+    """What is kept of the run to compare with: the one that `before` names, else the newest `failed` one, or None.
+
+    A run is compared with one of the same project, region and service, and, where `incident` is given, of the same
+    incident. One that was named and is of another scope is a `UsageError`.
+    """
+    if parameters.before:
+        run = recorded.find_run(outputs, parameters.before, parameters.incident)
+        summary = recorded.run_summary(run)
+        if (other := _identity(summary)) != identity:
+            raise UsageError(
+                f"run {run.name!r} is of {_named(other)}, this one is of {_named(identity)}: "
+                "give --before a run of the same service"
+            )
+        return _kept(summary)
+    return next(filter(None, (_failed(run, parameters, identity) for run in reversed(recorded.runs(outputs)))), None)
+
+
+def _failed(run: Path, parameters: Parameters, identity: tuple[str, str, str]) -> Mapping[str, Any] | None:
+    if parameters.incident not in ("", run.parent.name):
+        return None
+    try:
+        summary = recorded.run_summary(run)
+    except UsageError:  # nobody named it, so its fault is nobody's business here
+        return None
+    return _kept(summary) if summary.get("status") == "failed" and _identity(summary) == identity else None
+
+
+def _identity(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(summary["scope"].get(name, "")) for name in ("project", "region", "service"))
+
+
+def _named(identity: Sequence[str]) -> str:
+    return "/".join(identity)
+
+
+def _kept(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: summary.get(name) for name in BEFORE}
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """Probes an endpoint, and redacts what comes of it, and of everything else, with one key."""
+
+    parameters: Parameters
+    redactor: Redactor
+    on_probe: OnProbe | None
+    here: Surroundings
+
+    def rows(self, endpoint: str) -> list[Row]:
+        """The rows of the matrix, told to who waits for them; none where there is no endpoint."""
+        if not endpoint:
+            return []
+        paths = {name: getattr(self.parameters, name) for name in ("websocket_path", "health_path")}
+        rows = run_matrix(endpoint, load_matrix(self.parameters.matrix), **paths, here=self.here)
+        rows = [self.redactor.document(row) for row in rows]
+        if self.on_probe:
+            self.on_probe(rows)
+        return rows
+
+
+def _live(
+    parameters: Parameters, probe: _Probe, now: Callable[[], pd.Timestamp], environ: Mapping[str, str]
+) -> Evidence:
+    from incident.sources import cloud  # two seconds of imports that neither a recording nor wrong usage should cost
+
+    with closing(Clients.of(environ)) as clients:
+        pull = cloud.Pull(scope(parameters, now()), clients)
+        endpoint = parameters.endpoint or cloud.ask_service(pull)
+        rows = probe.rows(endpoint)
+        pulled = now()  # the window ends after the probe, so that the probe's own entries are in it
+        pull.scope = scope(replace(parameters, endpoint=endpoint), pulled)
+        if parameters.endpoint:
+            cloud.ask_service(pull)
+        came = cloud.ask_rest(pull, pulled, {row["trace_id"]: row["probe_id"] for row in rows})
+    return _evidence(pull.scope, came, rows, probe.redactor)
+
+
+def _evidence(where: Scope, came: Pulled, rows: list[Row], redactor: Redactor) -> Evidence:
+    frames = redacted(came.frames, redactor) | {"handshakes": handshakes(rows, came.frames["logs"])}
+    gaps = [replace(gap, reason=redactor.text(gap.reason)) for gap in came.gaps]
+    if not rows:
+        reason = "the endpoint was not probed: the service did not say its URL"
+        gaps.append(Gap("handshakes", reason, "give --endpoint URL", "absent"))
+    complete = came.complete | ({"handshakes"} if rows else set())
+    return Evidence(where, came.pulled, frames, tuple(gaps), complete, came.queries)
+
+
+def redacted(frames: Mapping[str, pd.DataFrame], redactor: Redactor) -> dict[str, pd.DataFrame]:
+    """Every frame without its secrets; what one frame shows to be secret is hunted in all of them."""
+    for data in frames.values():
+        redactor.learn_frame(data)
+    return {name: redactor.frame(data) for name, data in frames.items()}
+
+
+def handshakes(rows: Sequence[Row], logs: pd.DataFrame) -> pd.DataFrame:
+    """The `handshakes` frame of a probe's rows; the revision is that of the request entry with the same probe id."""
+    served = logs[logs["probe_id"].notna() & logs["http_request_method"].notna() & logs["revision_name"].notna()]
+    revisions = dict(zip(served["probe_id"], served["revision_name"], strict=True))
+    return rows_frame("handshakes", [_handshake(row, revisions.get(row["probe_id"])) for row in rows])
+
+
+def _handshake(row: Row, revision_name: str | None) -> Row:
+    known = {name: row.get(name) for name in FRAMES["handshakes"].columns}
+    return known | {
+        "time": pd.Timestamp(row["time"]).as_unit("ns").value,
+        "timings": json.dumps(row["timings"], sort_keys=True),
+        "revision_name": revision_name,
+    }
+
+
+def _recorded(parameters: Parameters, probe: _Probe, outputs: Path) -> Evidence:
+    """A recording; with an endpoint given, today's handshakes in place of the recorded ones."""
+    evidence = recorded.recorded(parameters, outputs)
+    if not parameters.endpoint:
+        return evidence
+    rows = probe.rows(parameters.endpoint)
+    where = replace(
+        evidence.scope, endpoint=parameters.endpoint,
+        websocket_path=parameters.websocket_path, health_path=parameters.health_path,
+    )  # fmt: skip
+    frames = dict(evidence.frames) | {"handshakes": handshakes(rows, frame("logs"))}
+    gaps = tuple(gap for gap in evidence.gaps if gap.frame != "handshakes")
+    return replace(evidence, scope=where, frames=frames, gaps=gaps, complete=evidence.complete | {"handshakes"})
+
+
+def _zone_notes(parameters: Parameters) -> list[str]:
+    return [
+        f"parameter '{name}' is {getattr(parameters, name)!r}: it names no time zone and was read as UTC"
+        for name in without_zone(parameters)
+    ]
