@@ -100,6 +100,7 @@ SURVIVORS = [
     "def login(token: str, password: Optional[str] = None):",
     "https://storage.example/a/b?room=7&page=2", "http://localhost:8080/ws?email=a@example.com", "PWD=/app",
     "GOOGLE_APPLICATION_CREDENTIALS=/secrets/sa.json", "Container called exit(3).", "monkey=12345",
+    "config: E2E_OAUTH_SIMULATION_KEY= STAGING_E2E_TEST= E2E_TEST_ENV=",
 ]
 
 

@@ -12,7 +12,7 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from incident.handshake import RULES, Handshake, Offer
+from incident.handshake import RULES, Handshake, Offer, observed
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # of that key, from RFC 6455 section 1.3
@@ -274,3 +274,20 @@ def test_agrees_with_websockets(data: bytes) -> None:
     ours = fed(data)
     lenient = bool(ours.head.interim) or data.startswith(b"HTTP/1.1 101\r\n")
     assert (other.state is not State.CONNECTING) == (ours.frames is not None) or lenient
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"verdict": "broken", "rule": "accept-wrong", "http_status": 101}, "broken: accept-wrong"),
+        ({"verdict": "unreachable", "stage": "headers", "http_status": 403}, "no answer at headers"),
+        ({"verdict": "accepted", "http_status": 101}, "accepted"),
+        ({"verdict": "accepted", "http_status": 101, "close_code": 1006}, "accepted, closed 1006"),
+        ({"kind": "http", "verdict": None, "http_status": 503, "rule": None}, "503"),
+        ({"kind": "http", "verdict": None, "http_status": None, "rule": None, "stage": "tls"}, "no answer at tls"),
+        ({"kind": "http", "verdict": None, "http_status": None, "rule": "http-malformed"}, "http-malformed"),
+    ],
+)
+def test_observed(fields: dict[str, Any], words: str) -> None:
+    """The rule, the status, the code or the stage: whichever says most."""
+    assert observed({"kind": "websocket"} | fields) == words

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from incident.tables import handshake_table, observed
+from incident.tables import Table, handshake_table
 
 
 def row(**fields: Any) -> dict[str, Any]:
@@ -31,28 +31,11 @@ def test_table() -> None:
     ]
     assert handshake_table(rows).splitlines() == [
         "check                 expected    observed                  time      status",
-        "no-header-refused     403         refused: 403              12 ms     ok",
-        "x-test-type           accepted    refused: 403              12 ms     failed",
+        "no-header-refused     403         refused 403               12 ms     ok",
+        "x-test-type           accepted    refused 403               12 ms     failed",
         "    answered 403 Forbidden; only 101 opens a WebSocket",
         "1 of 2 checks ok",
     ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"verdict": "broken", "rule": "accept-wrong", "http_status": 101}, "broken: accept-wrong"),
-        ({"verdict": "unreachable", "stage": "headers", "http_status": 403}, "no answer at headers"),
-        ({"verdict": "accepted", "http_status": 101}, "accepted"),
-        ({"verdict": "accepted", "http_status": 101, "close_code": 1006}, "accepted, closed 1006"),
-        ({"kind": "http", "verdict": None, "http_status": 503, "rule": None}, "503"),
-        ({"kind": "http", "verdict": None, "http_status": None, "rule": None, "stage": "tls"}, "no answer at tls"),
-        ({"kind": "http", "verdict": None, "http_status": None, "rule": "http-malformed"}, "http-malformed"),
-    ],
-)
-def test_observed(fields: dict[str, Any], words: str) -> None:
-    """The rule, the status, the code or the stage: whichever says most."""
-    assert observed(row(**fields)) == words
 
 
 def test_hostile_text() -> None:
@@ -61,3 +44,17 @@ def test_hostile_text() -> None:
     lines = handshake_table([row(name="n\x1b" * 50, because=because)]).splitlines()
     assert all(len(line) <= 80 and line.isprintable() for line in lines)
     assert "7 of 7 checks ok" not in lines
+
+
+def test_a_frame_as_people_read_it():
+    """Whole texts on their own lines, nothing where nothing is known, and no markup of the other side's."""
+    from incident.frames import rows_frame
+
+    logs = rows_frame("logs", [{"text": "Traceback:\n  <script>", "http_request_status": 503}])
+    shown = Table(logs[["timestamp", "revision_name", "http_request_status", "http_request_latency", "text"]])
+    assert "<td style=" in shown._repr_html_()
+    assert "Traceback:\n  &lt;script&gt;" in shown._repr_html_()
+    assert repr(shown).splitlines() == [
+        "timestamp  revision_name  http_request_status  http_request_latency  text",
+        "                          503                                        Traceback:",
+    ]

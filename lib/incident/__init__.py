@@ -14,12 +14,13 @@ __version__ = "0.1.0"
 PUBLIC = {
     "Case": "incident.analysis.case",
     "Evidence": "incident.evidence",
+    "Table": "incident.tables",
     "gather": "incident.sources.gather",
     "notebook_parameters": "incident.scope",
     "summary": "incident.answer",
 }
 
-__all__ = ["Case", "Evidence", "causes", "charts", "gather", "notebook_parameters", "sentences", "summary"]
+__all__ = ["Case", "Evidence", "Table", "causes", "charts", "gather", "notebook_parameters", "sentences", "summary"]
 
 
 def __getattr__(name: str) -> Any:

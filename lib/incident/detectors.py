@@ -91,8 +91,9 @@ NAMED = re.compile(
 FLAG = re.compile(r"(?<!\S)--(?P<name>\w[\w-]*+)(?P<separator>[ \t]+)(?!-)")
 QUOTED = re.compile(r"[bBrRuUfF]{0,2}(?P<quote>\\{0,8}[\"'])(?P<secret>(?:(?!(?P=quote))(?:\\.|[^\r\n]))*+)")
 SCHEME = r"(?i:(?:Bearer|Basic|Token|ApiKey|Negotiate|Key) +)?"
+EMPTY = r"(?!(?<=\w= )[A-Z_][A-Z0-9_]*=)"  # `KEY= NEXT=x`: the next variable is no value of the one before it
 UNQUOTED = re.compile(
-    rf"(?P<secret>{SCHEME}(?:{TAG}|[^\s,;&\"'<>\\\x1b]|\\(?![nrtu\"'\\/])|[,;](?!\s|$|[\w.-]++[=:]))++)"
+    rf"{EMPTY}(?P<secret>{SCHEME}(?:{TAG}|[^\s,;&\"'<>\\\x1b]|\\(?![nrtu\"'\\/])|[,;](?!\s|$|[\w.-]++[=:]))++)"
 )
 PERCENT_ENCODED = re.compile(r"(?P<secret>(?:[\w.~+/=-]|%(?!26|20|3[Bb]|22|27)[0-9A-Fa-f]{2})++)")
 TRAILING = ")]}>.,;:"

@@ -68,7 +68,8 @@ FRAMES: dict[str, Frame] = {
     # environment maps a variable's name to its tag or its secret's reference; settings is the rest of the template.
     # traffic_start_time is the earliest of: the first request that the revision served, and, for a revision that the
     # service's traffic names now, its readiness. traffic_end_time is the start of the next revision that took
-    # traffic, null for one that the service's traffic statuses still name.
+    # traffic, null for one that the service's traffic statuses still name; where an older revision serves again, a
+    # newer one's end is its own last request.
     "revisions": Frame(
         {
             "revision_name": TEXT, "create_time": TIME, "creator": TEXT, "image": TEXT, "image_digest": TEXT,

@@ -14,9 +14,9 @@ After that the frames are read by `websockets`' sans-I/O `Protocol`, which answe
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Close, Frame, Opcode
@@ -296,3 +296,20 @@ class Handshake:
     def got(self, text: str) -> bool:
         """Whether one of the newest 64 text messages has this text in it."""
         return any(text in message for message in self.frames.texts) if self.frames else False
+
+
+def observed(row: Mapping[str, Any]) -> str:
+    """What a probe saw, in few words: the status, the rule that was broken, the code of a close, or where it stopped.
+
+    >>> observed({"kind": "websocket", "verdict": "accepted", "http_status": 101, "close_code": 4401})
+    'accepted, closed 4401'
+    >>> observed({"kind": "websocket", "verdict": "refused", "http_status": 503})
+    'refused 503'
+    """
+    if row.get("verdict") == "unreachable" or not (row.get("http_status") or row.get("rule")):
+        return f"no answer at {row.get('stage')}"
+    if row["kind"] == "http":
+        return str(row.get("rule") or row["http_status"])
+    if row["verdict"] == "accepted":
+        return f"accepted, closed {row['close_code']}" if row.get("close_code") else "accepted"
+    return f"broken: {row['rule']}" if row["verdict"] == "broken" else f"{row['verdict']} {row['http_status']}"

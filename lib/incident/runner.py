@@ -15,21 +15,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
 from jupyter_client.manager import AsyncKernelManager
 
 from incident import archive
+from incident.answer import summary as summarise
 from incident.archive import RunFolder
 from incident.evidence import Evidence, save
 from incident.findings import EXIT_CODES, Gap
-from incident.kernels import CELL_TIMEOUT_SECONDS, Kernels, execute, in_background
+from incident.kernels import CELL_TIMEOUT_SECONDS, Kernels, execute, in_background, warm_up
 from incident.redact import Redactor
 from incident.runbook import Runbook, notebook_paths, package_folder
 from incident.scope import Parameters, rfc3339
 from incident.sentences import safe, verdict
 from incident.sources import gather as sources
-from incident.answer import summary as summarise
 from incident.tables import handshake_table
 
 NOTEBOOKS = "notebooks"
@@ -108,7 +107,7 @@ def run(
 
 
 def _run(job: _Job, paths: Mapping[str, Path], kernels: Kernels, environ: Mapping[str, str]) -> Finished:
-    kernel = in_background(kernels.start)  # while the sources are asked
+    kernel, _ = in_background(kernels.start), in_background(warm_up)  # while the sources are asked
     job.progress(f"run {job.folder.run_id} of {job.runbook.name}: asking {safe(job.parameters.source)}")
     evidence = job.steps.gather(
         job.parameters, now=job.steps.now, environ=environ, outputs=job.folder.outputs,
@@ -148,11 +147,12 @@ def _notebook_gap(name: str, file: str, problem: str) -> Gap:
 
 def _write_notebook(notebook: Any, building: Path, name: str) -> None:
     """Write an executed notebook as it may be kept: without secrets, and without paths of this machine."""
+    import nbformat
+
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
-    document = json.loads(nbformat.writes(notebook))  # type: ignore[no-untyped-call]
-    clean = Redactor.fresh().notebook(document)
-    text = json.dumps(clean, indent=1, ensure_ascii=False)
+    clean = nbformat.from_dict(Redactor.fresh().notebook(notebook))  # type: ignore[no-untyped-call]
+    text = nbformat.writes(clean)  # type: ignore[no-untyped-call]
     here = json.dumps(str(building.resolve()), ensure_ascii=False)[1:-1]
     (building / NOTEBOOKS / name).write_bytes(f"{text.replace(here, RUN_DIR)}\n".encode("utf-8", "backslashreplace"))
 

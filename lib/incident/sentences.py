@@ -48,6 +48,11 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: `1 call`, `1,200 calls`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def clock(time: str) -> str:
     """The time of day of an RFC 3339 time, to the second.
 
@@ -133,8 +138,8 @@ def gap(missing: Mapping[str, str]) -> str:
 def searched(evidence: Evidence) -> Sentence:
     """What was searched: each query with its window, entries and calls, then the gaps."""
     looked = [
-        f"{query.entries:,} {query.frame} in {query.calls} calls, "
-        f"{clock(query.start)} to {clock(query.end)} UTC, by {query.filter}"
+        f"{query.frame}: {query.entries:,} in {counted(query.calls, 'call')}"
+        f"{f', {clock(query.start)} to {clock(query.end)} UTC' if query.start else ''}, by {query.filter}"
         for query in evidence.queries
     ] or [f"{len(evidence.logs):,} log entries, read from a record"]
     gaps = [f"Gap in {gap(missing.as_json())}" for missing in evidence.gaps] or ["No gaps."]

@@ -62,9 +62,9 @@ def test_auth_bypass_closed(evidence, labels, because):
         ({}, "accepted", "ok"),
         ({"verdict": "refused", "http_status": 503, "status": "failed"}, "refused 503", "failed"),
         ({"close_code": 4401, "status": "failed"}, "accepted, closed 4401", "failed"),
-        ({"verdict": "unreachable", "http_status": None, "status": "uncertain"}, "unreachable", "uncertain"),
+        ({"verdict": "unreachable", "stage": "connect", "http_status": None, "status": "uncertain"}, "no answer at connect", "uncertain"),
         ({"kind": "http", "verdict": None, "http_status": 200}, "200", "ok"),
-        ({"kind": "http", "verdict": None, "http_status": None, "status": "failed"}, "no answer", "failed"),
+        ({"kind": "http", "verdict": None, "stage": "tls", "http_status": None, "status": "failed"}, "no answer at tls", "failed"),
     ],
 )
 def test_handshakes_become_checks(evidence, row, observed, status):

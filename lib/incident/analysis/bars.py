@@ -1,19 +1,27 @@
-"""What the charts draw, as frames: lanes and bars of errors, the first seconds, revisions as rows, handshakes in order.
+"""What the charts draw over time, as frames: lanes and bars of errors, the first seconds, bands and shares of traffic.
 
-Reads the frames of a case. Decides how wide a bar of time is, which lanes are folded into one, and which counts stand
-beside a change; a chart only places what is here. It cannot tell how much room there is: that is a parameter.
+Reads the frames of a case. Decides how wide a bar of time is and which lanes are folded into one; a chart only places
+what is here. It cannot tell how much room there is: that is a parameter.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from incident.analysis.changes import NUMBER, short_name
+from incident.analysis.changes import short_name
 from incident.evidence import Evidence
+
+
+class Fold(NamedTuple):
+    """How many lanes are drawn, and, of more, how many of the first and of the largest of the rest are kept."""
+
+    most: int
+    first: int
+    largest: int
+
 
 STEPS = pd.to_timedelta(
     ["1s", "2s", "5s", "10s", "15s", "30s", "1min", "2min", "5min", "10min", "15min", "30min", "1h",
@@ -24,11 +32,8 @@ STEPS = pd.to_timedelta(
 LEAST_PIXELS = 4
 """Bars and first appearances that are closer than this cannot be told apart."""
 
-MOST_LANES = {False: 12, True: 4}
-"""Lanes that are drawn, of groups and of background groups; more of them are folded."""
-
-KEPT_FIRST = {False: 9, True: 2}
-KEPT_LARGEST = {False: 2, True: 1}
+FOLDS = {False: Fold(12, 9, 2), True: Fold(4, 2, 1)}
+"""For groups, and for those of the background."""
 
 SPARSE = 0.5
 """Entries that fill less than this part of the window are drawn over their own time, not over the window."""
@@ -43,9 +48,13 @@ LANE_COLUMNS = (
 
 
 def drawn_span(evidence: Evidence) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """The time that a chart covers, UTC: the window; where entries fill less than half of it, the time they fill."""
-    scope, times = evidence.scope, evidence.service_logs["timestamp"]
-    if times.empty or times.max() - times.min() >= SPARSE * (scope.end - scope.start):
+    """The time that a chart covers, UTC: the window; where entries fill less than half of it, the time they fill.
+
+    Logs with a gap are drawn over the window, so that what is missing is seen; a tail that may still come is no gap.
+    """
+    scope, times, gap = evidence.scope, evidence.service_logs["timestamp"], evidence.gap("logs")
+    filled = times.empty or times.max() - times.min() >= SPARSE * (scope.end - scope.start)
+    if filled or (gap and gap.kind != "unsettled"):
         return scope.start, scope.end
     room = max((times.max() - times.min()) / 50, pd.Timedelta("1s"))
     start = max(scope.start, (times.min() - room).floor("s"))
@@ -138,12 +147,12 @@ def first_seconds(lanes: pd.DataFrame, closer_than: pd.Timedelta) -> pd.DataFram
 
 
 def panel_span(first: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """The time that the panel of first seconds covers, with a little room on both sides."""
+    """The time that the panel of first seconds covers, with room for labels, more on the right."""
     start, last = first["first_seen_time"].min(), first["first_seen_time"].max()
     longest = max(pd.Timedelta(seconds=PANEL_SECONDS), last - start)
     end = max(last, min(first["first_ended"].max(), start + longest))
-    room = max((end - start) * 0.15, pd.Timedelta("2ms"))
-    return start - room, end + room
+    length = max(end - start, pd.Timedelta("5ms"))
+    return start - length * 0.12, end + length * 0.3
 
 
 def traffic_shares(requested: pd.DataFrame, edges: pd.DatetimeIndex) -> pd.DataFrame:
@@ -156,76 +165,14 @@ def traffic_shares(requested: pd.DataFrame, edges: pd.DatetimeIndex) -> pd.DataF
     return counts.assign(share=counts["count"] / total)
 
 
-def revision_rows(
-    revisions: pd.DataFrame, changes: pd.DataFrame, requested: pd.DataFrame, missing: Iterable[str],
-    builds: pd.DataFrame,
-) -> pd.DataFrame:  # fmt: skip
-    """One row a revision, oldest first, and one for each number that no revision bears, in its place.
-
-    Columns `revision_name`, `number`, `time`, `state` (before, broke, fixed, none, unknown, missing), `count` of its
-    requests, `fields` it changed, `image` and `previous_image` in short, `compared_number`, `confounded`, and the
-    counts of (some, tries) that stand beside a change: `opened`, `opened_before`, `failed`, `failed_before`, the last
-    two over the kinds of request in `on`; `build_start` and `build_end` of the build it came from.
-    """
-    known = revisions.sort_values(["create_time", "revision_name"], ignore_index=True).to_dict("records")
-    change = {row["revision_name"]: row for row in changes.to_dict("records")}
-    images = {row["revision_name"]: short_image(row) for row in known}
-    made = {row["build_id"]: row for row in builds.to_dict("records")}
-    rows = [_revision_row(row, change.get(row["revision_name"]), requested, images, made) for row in known]
-    for name in missing:
-        rows.insert(_place(rows, name), {"revision_name": name, "number": missing_number(name), "state": "missing"})
-    return pd.DataFrame(rows, columns=list(_ROW_COLUMNS))
-
-
-_ROW_COLUMNS = (
-    "revision_name", "number", "time", "state", "count", "fields", "image", "previous_image", "compared_number",
-    "confounded", "on", "opened", "opened_before", "failed", "failed_before", "build_start", "build_end",
-)  # fmt: skip
-
-
-def missing_number(name: str) -> str:
-    """The number of a revision that does not exist.
-
-    >>> missing_number("chat-00138")
-    '00138'
-    """
-    return name.rpartition("-")[2]
-
-
-def short_image(revision: Mapping[str, Any]) -> str:
-    """What people call an image: its commit's first seven digits, else its digest's, else its name's end.
-
-    >>> short_image({"commit": None, "image_digest": "sha256:0123456789", "image": "r/chat"})
-    '0123456'
-    """
-    commit, digest, image = (
-        value if isinstance(value := revision[name], str) else "" for name in ("commit", "image_digest", "image")
-    )
-    return (commit or digest.rpartition(":")[2])[:7] or image.rpartition("/")[2]
-
-
-STATE_ORDER = {"failed": 0, "uncertain": 1, "skipped": 1, "ok": 2}
-
-
-def handshake_rows(handshakes: pd.DataFrame) -> pd.DataFrame:
-    """Handshakes in the order a reader needs: failed, undecided, as expected; within each as they were tried.
-
-    The columns of `handshakes` and `rank` (0, 1, 2), `code` (the status, the close code, or `none`), `without_tls`.
-    """
-    rank = handshakes["status"].astype("object").map(lambda status: STATE_ORDER.get(status, 1)).astype(int)
-    codes = [_code(row) for row in handshakes.to_dict("records")]
-    plain = [_without_tls(text) for text in handshakes["timings"]]
-    rows = handshakes.assign(rank=rank, code=codes, without_tls=plain)
-    return rows.sort_values("rank", kind="stable", ignore_index=True)
-
-
 def _folded(rows: pd.DataFrame, background: bool) -> list[dict[str, Any]]:
     """The rows themselves, or, where they are too many, the first, the largest of the rest, and one for all others."""
     records: list[dict[str, Any]] = rows.to_dict("records")
-    if len(rows) <= MOST_LANES[background]:
+    fold = FOLDS[background]
+    if len(rows) <= fold.most:
         return records
-    later = rows.iloc[KEPT_FIRST[background] :]
-    largest = set(later.nlargest(KEPT_LARGEST[background], "count", keep="first")["order"])
+    later = rows.iloc[fold.first :]
+    largest = set(later.nlargest(fold.largest, "count", keep="first")["order"])
     rest = later[~later["order"].isin(largest)]
     kept = [row for row in records if row["order"] not in set(rest["order"])]
     return [*kept, _fold(rest)]
@@ -249,55 +196,3 @@ def _counted(rows: pd.DataFrame, by: str, edges: pd.DatetimeIndex) -> pd.DataFra
     placed = placed[(placed["at"] >= 0) & (placed["at"] < len(edges) - 1)]
     counts = placed.groupby([by, "at"], observed=True).size().rename("count").reset_index()
     return counts.assign(start=edges[counts["at"]], end=edges[counts["at"] + 1]).drop(columns="at")
-
-
-def _revision_row(
-    revision: Mapping[str, Any], change: Mapping[str, Any] | None, requested: pd.DataFrame, images: Mapping[str, str],
-    builds: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:  # fmt: skip
-    name = revision["revision_name"]
-    own = requested[requested["revision_name"] == name]
-    build = builds.get(revision["build_id"], {})
-    row = {
-        "revision_name": name, "number": short_name(name), "time": revision["create_time"], "state": "before",
-        "count": len(own), "fields": [], "image": images[name], "confounded": False, "on": [], "opened": _opened(own),
-        "build_start": build.get("start_time"), "build_end": build.get("finish_time"),
-    }  # fmt: skip
-    if change is None:
-        return row
-    base = requested[requested["revision_name"] == change["compared_with"]]
-    return row | {
-        "state": change["effect"], "fields": change["fields"], "previous_image": images[change["previous"]],
-        "compared_number": short_name(change["compared_with"]), "confounded": change["confounded"],
-        "on": change["on"], "opened_before": _opened(base),
-        "failed": _failed(own, change["on"]), "failed_before": _failed(base, change["on"]),
-    }  # fmt: skip
-
-
-def _opened(requested: pd.DataFrame) -> tuple[int, int]:
-    tried = requested[requested["websocket"]]
-    return int((~tried["failed"]).sum()), len(tried)
-
-
-def _failed(requested: pd.DataFrame, kinds: Iterable[str]) -> tuple[int, int]:
-    counted = requested[requested["request_kind"].isin(list(kinds))]
-    return int(counted["failed"].sum()), len(counted)
-
-
-def _place(rows: list[dict[str, Any]], name: str) -> int:
-    """Where a missing number belongs: before the first revision with a higher one."""
-    number = int(missing_number(name))
-    numbers = [int(found["number"]) if (found := NUMBER.match(row["revision_name"])) else -1 for row in rows]
-    return next((at for at, other in enumerate(numbers) if other > number), len(rows))
-
-
-def _code(row: Mapping[str, Any]) -> str:
-    if not pd.isna(row["close_code"]):
-        return f"close {row['close_code']}"
-    return "none" if pd.isna(row["http_status"]) else str(row["http_status"])
-
-
-def _without_tls(timings: object) -> bool:
-    """Whether a handshake went past the stage of TLS without one, as on plain ws://."""
-    took = json.loads(timings) if isinstance(timings, str) and timings else {}
-    return took.get("tls_s") is None and any(took.get(name) is not None for name in ("status_s", "headers_s", "open_s"))

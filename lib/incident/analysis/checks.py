@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import pandas as pd
 
 from incident.evidence import Evidence
 from incident.findings import Check, PositiveSign, Status
+from incident.handshake import observed
 
 PRODUCTION = re.compile(r"(?:^|[-_.\s])(?:prod|production|live)(?:$|[-_.\s])")
 
@@ -71,26 +73,11 @@ def auth_bypass_closed(evidence: Evidence) -> Check:
     return Check("auth-bypass-closed", "websocket", expected, "", "skipped", because)
 
 
-def _handshake(row: Mapping[str, object]) -> Check:
-    text = {name: "" if _null(value) else str(value) for name, value in row.items()}
-    status: Status = text["status"] if text["status"] in ("failed", "ok", "skipped") else "uncertain"  # type: ignore[assignment]
-    kind = "http" if text["kind"] == "http" else "websocket"
-    return Check(text["name"], kind, text["expected"], observed(row), status, text["because"])  # type: ignore[arg-type]
-
-
-def observed(row: Mapping[str, object]) -> str:
-    """What a handshake came to, in a word or two: `accepted`, `refused 403`, `accepted, closed 4401`, `unreachable`.
-
-    >>> observed({"verdict": "refused", "http_status": 503, "close_code": None})
-    'refused 503'
-    """
-    status = "" if _null(row["http_status"]) else f"{row['http_status']}"
-    if _null(row["verdict"]):
-        return status or "no answer"
-    if row["verdict"] == "refused":
-        return f"refused {status}"
-    closed = "" if _null(row["close_code"]) else f", closed {row['close_code']}"
-    return f"{row['verdict']}{closed}"
+def _handshake(row: Mapping[str, Any]) -> Check:
+    known = {name: None if pd.isna(value) else value for name, value in row.items()}
+    status: Status = known["status"] if known["status"] in ("failed", "ok", "skipped") else "uncertain"
+    kind: Literal["http", "websocket"] = "http" if known["kind"] == "http" else "websocket"
+    return Check(str(known["name"]), kind, known["expected"] or "", observed(known), status, known["because"] or "")
 
 
 def _clean(evidence: Evidence, sign: PositiveSign | None) -> tuple[Status, str]:
@@ -109,6 +96,3 @@ def _took_traffic(revisions: pd.DataFrame, serving: Sequence[str]) -> pd.Timesta
 def _labels(service: pd.DataFrame) -> list[object]:
     return [value for text in service["labels"].dropna() for value in json.loads(text).values()]
 
-
-def _null(value: object) -> bool:
-    return value is None or bool(pd.isna(value))
