@@ -4,7 +4,9 @@ import ast
 import json
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from importlib.resources import files
 from pathlib import Path
 
@@ -60,6 +62,19 @@ def test_each_dependency_has_its_reason():
     """A dependency without a reason is one nobody dares to remove."""
     reasons = (ROOT / "docs/decisions/0001-dependencies.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([\w.-]+)` \|", reasons, re.MULTILINE) == sorted(dependency_names())
+
+
+def test_each_import_is_declared():
+    """What another package happens to bring may leave with its next release."""
+    modules = [file for file in (ROOT / "lib/incident").rglob("*.py") if "images" not in file.parts]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in modules]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    roots = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"incident", "google"}
+    brought = packages_distributions()
+    missing = {name for name in roots if not {d.lower().replace("_", "-") for d in brought[name]} & set(dependency_names())}
+    assert missing == set()
 
 
 @pytest.mark.parametrize("kind", ["notebooks", "runbooks"])
