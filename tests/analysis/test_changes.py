@@ -45,11 +45,27 @@ def test_order_is_by_creation():
     assert list(made["previous"]) == ["chat-00003-abc", "chat-00001-abc"]
 
 
-def test_by_is_the_caller_of_the_change():
-    """The audit entry names who deployed; the revision's own creator is second best."""
-    call = {"timestamp": T + pd.Timedelta("119s"), "method_name": "google.cloud.run.v1.Services.ReplaceService", "principal_email": "ada@example.com"}
-    made = changed(revision(1), revision(2, creator="x@example.com"), revision(3, creator="y@example.com"), audit=rows_frame("audit", [call]))
-    assert list(made["by"]) == ["ada@example.com", "y@example.com"]
+def call(seconds, email):
+    """Somebody's call to change the service, some seconds after ten."""
+    method = "google.cloud.run.v1.Services.ReplaceService"
+    return {"timestamp": T + pd.Timedelta(seconds, unit="s"), "method_name": method, "principal_email": email}
+
+
+@pytest.mark.parametrize(
+    ("calls", "by"),
+    [
+        ([call(119, "ada")], "ada"),
+        ([call(61, "ada"), call(119, "bob")], "bob"),
+        ([call(119, "ada"), call(121, "bob")], "ada"),
+        ([call(121, "bob"), call(121.5, "cy")], "bob"),
+        ([call(30, "ada")], "creator"),
+        ([], "creator"),
+    ],
+)
+def test_by_is_the_caller_of_the_change(calls, by):
+    """The audit entry names who deployed, the next deploy's caller never; the revision's own creator is second best."""
+    made = changed(revision(1), revision(2, creator="creator"), audit=rows_frame("audit", calls))
+    assert list(made["by"]) == [by]
 
 
 @pytest.mark.parametrize(

@@ -113,12 +113,13 @@ def _principals(audit: pd.DataFrame) -> pd.DataFrame:
 
 
 def _principal(revision: Mapping[str, Any], principals: pd.DataFrame) -> str | None:
-    """The caller of the last change call before the revision was made; its creator where no call is known.
+    """The last caller in the minute before the revision was made, else the first just after it, else its creator.
 
-    The call is logged up to a moment after the revision's creation time, so a small slack is allowed.
+    The call is logged when it is made, and the revision's time may be cut to whole seconds, so that it can be earlier.
     """
-    until = revision["create_time"] + pd.Timedelta("5s")
-    calls = principals[(principals["timestamp"] <= until) & (principals["timestamp"] > until - pd.Timedelta("1min"))]
-    if len(calls):
-        return str(calls["principal_email"].iloc[-1])
+    made, times = revision["create_time"], principals["timestamp"]
+    before = principals[(times <= made) & (times > made - pd.Timedelta("1min"))].tail(1)
+    after = principals[(times > made) & (times < made + pd.Timedelta("2s"))].head(1)
+    for call in (*before["principal_email"], *after["principal_email"]):
+        return str(call)
     return _text(revision["creator"]) or None

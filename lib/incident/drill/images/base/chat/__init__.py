@@ -1,0 +1,1 @@
+"""The chat backend: WebSockets at /ws, its health at /health."""

@@ -1,0 +1,1 @@
+"""Agents answer messages; the registry names their classes."""

@@ -1,0 +1,249 @@
+"""Plays a scenario: the incident, live, and the runbook run on it; then says whether the runs found what was planted.
+
+Everything it starts ends with it: on SIGINT and SIGTERM the run under way is told first, then the box is taken down.
+It cannot tell whether a run is right beyond what the scenario expects of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from incident.drill.box import Box
+from incident.drill.client import Seen, make_requests
+from incident.drill.instances import kill_group
+from incident.drill.judge import differences
+from incident.drill.progress import Progress
+from incident.drill.scenario import Build, Deploy, FinishBuild, Pause, Requests, Run, Scenario, Step, load_scenario
+
+STEP_PAUSE = 0.15
+"""Seconds between steps, so that what they leave can be told apart by time."""
+
+RUN_GRACE = 10.0
+"""Seconds that an interrupted run has to put its things away."""
+
+FOUND, NOT_FOUND, BROKE, INTERRUPTED = 0, 3, 1, 130
+
+
+class RunBroke(Exception):
+    """A run ended without a verdict: it crashed, or left no summary."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One run of the runbook on the box: what its command is given."""
+
+    scenario: Scenario
+    start: datetime
+    endpoint: str
+    gcp_endpoint: str
+    outputs: Path
+
+    @property
+    def incident(self) -> str:
+        """The name under which the run is archived."""
+        return f"drill-{self.scenario.name}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the runs of this drill lie."""
+        return self.outputs / self.incident
+
+    def arguments(self) -> list[str]:
+        """The arguments of `incident`."""
+        scenario = self.scenario
+        options = {
+            "--project": scenario.project,
+            "--region": scenario.region,
+            "--service": scenario.service,
+            "--start": self.start.isoformat().replace("+00:00", "Z"),
+            "--end": "now",
+            "--endpoint": self.endpoint,
+            "--source": "cloud",
+            "--incident": self.incident,
+            "--outputs": str(self.outputs),
+        }
+        return ["run", "websocket-outage", *(part for option in options.items() for part in option)]
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """The environment of the command: Google's clients go to the box."""
+        return {**inherited, "INCIDENT_GCP_ENDPOINT": self.gcp_endpoint}
+
+
+Runner = Callable[[RunPlan], Awaitable[int]]
+"""Runs the runbook and returns its exit code."""
+
+
+async def run_incident(plan: RunPlan) -> int:
+    """Run `incident run` on the box; its exit code."""
+    return await run_command([sys.executable, "-m", "incident", *plan.arguments()], plan.environment(os.environ))
+
+
+async def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a child, its output passed through. It leads a group of its own, which is ended when we are interrupted."""
+    child = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, env=environment, start_new_session=True
+    )
+    try:
+        return await child.wait()
+    finally:
+        await _end(child)
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """Interrupt a child that still runs, and kill what is left of its group."""
+    if child.returncode is None:
+        kill_group(child.pid, signal.SIGINT)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), RUN_GRACE)
+    kill_group(child.pid, signal.SIGKILL)
+    await child.wait()
+
+
+def drill(name: str, outputs: Path, *, run: Runner = run_incident, stderr: TextIO | None = None) -> int:
+    """Play the scenario of that name; its runs are archived under `outputs/drill-NAME/`.
+
+    Returns 0 where the runs found exactly what was planted, 3 where not (each difference is printed), 1 where a run
+    broke, 130 where it was interrupted. Progress goes to `stderr`, a bar on a terminal and else a line a step; the
+    result is printed on standard output. Raises `UsageError` for an unknown scenario.
+    """
+    return play_scenario(load_scenario(name), outputs, run=run, stderr=stderr or sys.stderr)
+
+
+def play_scenario(scenario: Scenario, outputs: Path, *, run: Runner = run_incident, stderr: TextIO) -> int:
+    """As `drill`, for a scenario that is already read."""
+    try:
+        with closing(Progress(len(scenario.steps), stderr)) as progress:
+            played = asyncio.run(_interruptible(_play(scenario, outputs.resolve(), run, progress)))
+    except RunBroke as error:
+        print(f"the drill broke: {error}", file=stderr)
+        return BROKE
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("interrupted: every process of the drill has ended", file=stderr)
+        return INTERRUPTED
+    print(verdict(scenario, played))
+    return NOT_FOUND if played.differences else FOUND
+
+
+async def _interruptible(work: Coroutine[Any, Any, Played]) -> Played:
+    """Await the work; the first SIGINT or SIGTERM cancels it, later ones do not disturb its cleaning up."""
+    task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: task.cancelling() or task.cancel())
+    return await task
+
+
+@dataclass
+class Played:
+    """What a play left: the folders of its runs, and where they or the clients differ from what was planted."""
+
+    folders: list[Path] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+
+async def _play(scenario: Scenario, outputs: Path, run: Runner, progress: Progress) -> Played:
+    played, start = Played(), datetime.now(UTC)
+    async with Box(scenario) as box:
+        plan = RunPlan(scenario, start, box.url, box.address, outputs)
+        for step in scenario.steps:
+            with progress.step(describe(step), shares_terminal=isinstance(step, Run)):
+                await _do(step, box, plan, run, played)
+            await asyncio.sleep(STEP_PAUSE)
+    return played
+
+
+async def _do(step: Step, box: Box, plan: RunPlan, run: Runner, played: Played) -> None:
+    match step:
+        case Build():
+            box.build(step)
+        case FinishBuild():
+            box.finish_build(step)
+        case Deploy():
+            await box.deploy(step)
+        case Pause():
+            await asyncio.sleep(step.seconds)
+        case Requests():
+            seen = await make_requests(box.url, box.scenario.requests, step)
+            await box.frontend.idle()
+            served_by = box.service.serving.name if box.service.serving else "no revision"
+            played.differences += unexpected_statuses(step, seen, served_by)
+        case Run():
+            folder, code = await _run(run, plan)
+            played.folders.append(folder)
+            found = differences({"exit": step.exit, **step.expect}, {**_summary(folder), "exit": code})
+            played.differences += [f"run {step.name}: {difference}" for difference in found]
+
+
+def unexpected_statuses(step: Requests, seen: Seen, served_by: str) -> list[str]:
+    """Where clients did not see what the incident is meant to show them.
+
+    >>> from collections import Counter
+    >>> unexpected_statuses(Requests({"a": 2}, {"a": 403}), {"a": Counter({403: 1, 0: 1})}, "r1")
+    ['requests to r1: a: expected 403 for all, found 403 1 times, 0 1 times']
+    """
+    return [
+        f"requests to {served_by}: {kind}: expected {status} for all, found "
+        + ", ".join(f"{found} {times} times" for found, times in seen[kind].items())
+        for kind, status in step.expect.items()
+        if set(seen[kind]) != {status}
+    ]
+
+
+async def _run(run: Runner, plan: RunPlan) -> tuple[Path, int]:
+    """Run the runbook; the folder it left and its exit code. `RunBroke` where there is no verdict."""
+    before = _run_folders(plan.folder)
+    code = await run(plan)
+    if code == INTERRUPTED:
+        raise asyncio.CancelledError
+    new = sorted(_run_folders(plan.folder) - before)
+    if not new or code in (1, 2) or code < 0:
+        raise RunBroke(f"`incident {shlex.join(plan.arguments())}` ended with {code}, and left {len(new)} runs")
+    return new[-1], code
+
+
+def _run_folders(folder: Path) -> set[Path]:
+    return {file.parent for file in folder.glob("*/summary.json")}
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    if not isinstance(summary, dict):
+        raise RunBroke(f"{folder / 'summary.json'} is not a summary")
+    return summary
+
+
+def describe(step: Step) -> str:
+    """A step in a few words, for the progress bar."""
+    match step:
+        case Build():
+            return f"building {step.image}" + ("" if step.finish else " (goes on)")
+        case FinishBuild():
+            return f"build of {step.image} succeeds"
+        case Deploy():
+            return f"deploying {step.revision}"
+        case Requests():
+            return f"{sum(step.counts.values())} requests"
+        case Pause():
+            return f"waiting {step.seconds} s"
+        case Run():
+            return f"running the runbook {step.name}"
+
+
+def verdict(scenario: Scenario, played: Played) -> str:
+    """What is printed at the end: found or not, where the runs lie, what to do next."""
+    runs = [f"  {folder}" for folder in played.folders]
+    if played.differences:
+        first = f"drill {scenario.name}: not what was planted, {len(played.differences)} differences:"
+        return "\n".join([first, *(f"  {item}" for item in played.differences), "runs:", *runs])
+    last = f"next: incident runs show {played.folders[-1].name}" if played.folders else "no runs"
+    return "\n".join([f"drill {scenario.name}: the runs found exactly what was planted", "runs:", *runs, last])
