@@ -23,6 +23,14 @@ class Fold(NamedTuple):
     largest: int
 
 
+class Edges(NamedTuple):
+    """A span of time and how long a bar in it is."""
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    width: pd.Timedelta
+
+
 STEPS = pd.to_timedelta(
     ["1s", "2s", "5s", "10s", "15s", "30s", "1min", "2min", "5min", "10min", "15min", "30min", "1h",
      "3h", "6h", "12h", "1D"]
@@ -43,7 +51,7 @@ PANEL_SECONDS = 10
 
 LANE_COLUMNS = (
     "order", "title", "kind", "count", "first_seen_time", "last_seen_time", "first_ended", "background", "may_be_older",
-    "follows", "follows_order", "follows_count", "in_order", "groups",
+    "follows", "follows_order", "follows_count", "in_order", "revisions", "groups",
 )  # fmt: skip
 
 
@@ -82,14 +90,20 @@ def bar_edges(
 
 
 def revision_bands(
-    revisions: pd.DataFrame, changes: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp
+    revisions: pd.DataFrame, changes: pd.DataFrame, entries: pd.DataFrame, edges: Edges
 ) -> pd.DataFrame:
     """When each revision took traffic, within the span: `revision_name`, `number`, `start`, `end`, `effect`.
 
-    A revision's band lasts until the next one takes traffic; one that never did has none. `effect` is empty for the
-    revision that was there before any change.
+    A revision's band lasts until the next one takes traffic; one that never did has none. Instances start just before
+    they are sent requests: an error entry less than a bar earlier begins the band, or it would stand on the revision
+    before. `effect` is empty for the revision that was there before any change.
     """
+    start, end, width = edges
     took = revisions.dropna(subset="traffic_start_time").sort_values("traffic_start_time", kind="stable")
+    erred = took["revision_name"].map(entries.groupby("revision_name", observed=True)["timestamp"].min().to_dict())
+    began = pd.to_datetime(erred, utc=True)
+    early = (began < took["traffic_start_time"]) & (began > took["traffic_start_time"] - width)
+    took = took.assign(traffic_start_time=took["traffic_start_time"].mask(early, began))
     effects = dict(zip(changes["revision_name"], changes["effect"], strict=True))
     bands = pd.DataFrame(
         {
@@ -185,7 +199,7 @@ def _fold(rest: pd.DataFrame) -> dict[str, Any]:
         "first_seen_time": rest["first_seen_time"].min(), "last_seen_time": rest["last_seen_time"].max(),
         "first_ended": rest["first_ended"].min(), "background": bool(rest["background"].iloc[0]),
         "may_be_older": False, "follows": None, "follows_order": None, "follows_count": 0, "in_order": False,
-        "groups": list(rest["group"]),
+        "revisions": [], "groups": list(rest["group"]),
     }  # fmt: skip
 
 

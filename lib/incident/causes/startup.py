@@ -16,7 +16,7 @@ import pandas as pd
 from incident import platform
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
-from incident.analysis.sequence import near
+from incident.analysis.nearness import near_by
 from incident.analysis.tracebacks import Traceback, read_traceback
 from incident.causes.rules import not_found, rule
 from incident.findings import Finding
@@ -54,9 +54,9 @@ def startup_exception(case: Case) -> Finding:
 
 def fatal_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
     """The exceptions after which their own instance exited, or a worker gave up booting, within a minute."""
-    raised = entries[entries["kind"] == "exception"]
-    ends = entries[entries["text"].fillna("").map(_is_end).astype(bool)]
-    return raised[near(raised, ends, "instance_id", "forward")]
+    is_end = entries["text"].fillna("").map(_is_end).astype(bool)
+    ended = near_by(entries, list(entries.loc[is_end, "group"].unique()), "instance_id", "after").any(axis=1)
+    return entries[(entries["kind"] == "exception") & ended]
 
 
 def consequences(case: Case, group: Hashable) -> pd.DataFrame:

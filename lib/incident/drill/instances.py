@@ -163,7 +163,8 @@ class Instances:
 
     async def _stop(self, instance: Instance) -> None:
         instance.stopping = True
-        kill_group(instance.process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            instance.process.terminate()  # the first process alone, as a container gets it: it tells its worker
         if not await instance.gone_within(STOP_GRACE):
             kill_group(instance.process.pid, signal.SIGKILL)
             await instance.ended.wait()
