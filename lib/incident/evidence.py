@@ -88,7 +88,8 @@ class Evidence:
         last = FRAMES[name].key[-1]
         rows = self.frames[name]
         rows = rows[rows[last].astype("str").isin({key[-1] for key in wanted})]
-        return rows[[key in wanted for _, key in keys(name, rows)]].reset_index(drop=True)
+        cited = pd.Series([key in wanted for _, key in keys(name, rows)], index=rows.index, dtype=bool)
+        return rows[cited].reset_index(drop=True)
 
     def with_gaps(self) -> Evidence:
         """The same evidence with the gaps that follow from the frames themselves added."""

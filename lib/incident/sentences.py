@@ -132,7 +132,7 @@ def verdict(summary: Mapping[str, Any], width: int = 80) -> str:
 
 def gap(missing: Mapping[str, str]) -> str:
     """One gap: what is missing, why, and what would mend it."""
-    return f"{missing['frame']}: {missing['reason']}. {capitalised(missing['remedy'])}"
+    return f"{missing['frame']}: {missing['reason']}. Remedy: {missing['remedy']}"
 
 
 def searched(evidence: Evidence) -> Sentence:
@@ -182,7 +182,7 @@ def ruled_out(causes: Sequence[Finding]) -> Sentence:
 
 def unchecked(causes: Sequence[Finding], evidence: Evidence) -> Sentence:
     """The causes that could not be decided, then every gap, each with what would settle it."""
-    lines = [f"{found.cause}: {found.because}. {found.remedy}." for found in causes if found.status == "uncertain"]
+    lines = [f"{found.cause}: {found.because}. Remedy: {found.remedy}." for found in causes if found.status == "uncertain"]
     lines += [f"Gap in {gap(missing.as_json())}." for missing in evidence.gaps]
     return Sentence("\n".join(map(safe, lines)) or "Every known cause was decided, and no evidence is missing.")
 

@@ -1,0 +1,78 @@
+"""Each notebook reads from top to bottom on whatever evidence there is: Run All, without the kernel."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from incident.evidence import save
+from incident.findings import UsageError
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+INCIDENT = Path(__file__).parent / "incident.yaml"
+HOSTILE = "<script>alert(1)</script> $x$ \x1b[2J \x00 \u202e **bold**"
+REFUSED = {"reason": "permission denied", "remedy": "grant roles/logging.viewer", "kind": "refused"}
+CASES = {
+    "nothing at all": {"frames": {}, "not_vouched": ["logs", "audit", "revisions", "traffic", "service", "builds", "iam", "handshakes"]},
+    "everything refused": {"frames": {}, "gaps": [{"frame": name, **REFUSED} for name in ("logs", "revisions", "handshakes")]},
+    "nothing wrong": {"frames": {"logs": [{"log": "requests", "at": "10:59:00", "revision": "chat-00001-aaa", "status": 101, "url": "https://chat/ws"}]}},
+    "hostile": {
+        "frames": {
+            "handshakes": [{"name": HOSTILE, "kind": "websocket", "verdict": "refused", "http_status": 403, "because": HOSTILE, "expected": "accepted", "status": "failed", "stage": "status"}],
+            "logs": [
+                {"log": "stderr", "at": "10:00:00", "revision": "chat-00001-aaa", "instance": "a", "severity": "ERROR", "text": HOSTILE},
+                {"log": "requests", "at": "10:00:01", "revision": HOSTILE, "instance": "a", "status": 503, "url": "https://chat/ws", "text": HOSTILE, "agent": HOSTILE},
+            ],
+        }
+    },
+}  # fmt: skip
+
+
+def run_all(file, **parameters):
+    """A notebook's code cells, one after the other, and what each shows: its last line's value."""
+    cells = [cell for cell in json.loads(file.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    variables, shown = {"In": [""]}, []
+    for number, cell in enumerate(cells):
+        source = "".join(cell["source"])
+        variables["In"].append(source)
+        *steps, last = source.rstrip().split("\n")
+        exec(compile("\n".join(steps), file.name, "exec"), variables)
+        shown.append(eval(last, variables) if number else exec(last, variables))
+        if not number:
+            variables["In"].append("\n".join(f"{name} = {value!r}" for name, value in parameters.items()))
+            variables.update(parameters)
+    return shown[1:]
+
+
+def folder(evidence, tmp_path):
+    """The folder of a run, with evidence in it."""
+    save(evidence, tmp_path / "evidence")
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("name", CASES)
+def test_run_all(file, name, evidence, tmp_path):
+    """Empty evidence reads well, and hostile text stays text: nothing crashes, every cell shows something."""
+    shown = run_all(file, run_dir=folder(evidence(CASES[name]), tmp_path))
+    assert all(value is not None for value in shown)
+    pages = "".join(value._repr_html_() or "" for value in shown if hasattr(value, "_repr_html_"))
+    assert "<script>" not in pages
+    assert "\x1b" not in pages + "".join(map(repr, shown))
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("sample", ["staging", "staging-fixed"])
+def test_run_all_on_the_samples(file, sample):
+    """The defaults work with no cloud and no server."""
+    assert files("incident").joinpath("samples", sample).is_dir()
+    assert all(value is not None for value in run_all(file, source=f"sample:{sample}"))
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_a_typing_error_in_a_parameter_is_refused(file):
+    """papermill only warns of it, and runs on with the default."""
+    with pytest.raises(UsageError, match="parameter 'serivce' is not known: did you mean 'service'"):
+        run_all(file, serivce="x")
