@@ -1,0 +1,249 @@
+"""Titles and captions of the charts: a title is the computed answer, a caption says what was counted and how to read.
+
+Reads a case. No number is typed: each comes from a frame. A sentence says `cannot be judged` where evidence is
+missing, and `unknown` where too few requests came.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from incident.analysis.bars import FOLDS
+from incident.analysis.case import Case
+from incident.analysis.changes import short_name
+from incident.analysis.nearness import WITHIN
+from incident.analysis.rows import handshake_rows, missing_number
+from incident.analysis.sequence import BACKGROUND_REVISIONS, MOST
+from incident.charts.words import (
+    NAMED,
+    SPACE,
+    brief,
+    came_to,
+    counted,
+    lasting,
+    listed,
+    moment,
+    of,
+    on_revisions,
+    window,
+)
+
+
+def of_service(case: Case) -> str:
+    """Of which service and region."""
+    return f"of {case.evidence.scope.service} ({case.evidence.scope.region})"
+
+
+def gaps(case: Case, frames: Iterable[str]) -> str:
+    """The gaps of the frames that a chart is drawn from, or that there are none."""
+    wanted = tuple(frames)
+    found = [f"Gap in {gap.frame}: {gap.reason}." for gap in case.evidence.gaps if gap.frame in wanted]
+    return " ".join(found) or "No gaps."
+
+
+def sequence_title(case: Case) -> str:
+    """Which errors came first, on which revision, and what a change brought."""
+    found = case.sequence
+    total = counted(len(case.evidence.service_logs), "entry")
+    if found.empty and (gap := case.evidence.gap("logs")):
+        return f"Cannot be judged: nothing found in {total}; {gap.reason}"
+    if found.empty:
+        return f"No error entries: nothing found in {total}"
+    asked = found[~found["background"]]
+    if asked.empty:
+        background = f"{counted(len(found), 'group')}, {counted(int(found['count'].sum()), 'entry')}"
+        return f"Only background errors: {background}, each on {BACKGROUND_REVISIONS} revisions or more"
+    return _sequence_words(asked.to_dict("records"), case) + _how_many(len(found))
+
+
+def sequence_caption(case: Case, span: tuple[pd.Timestamp, pd.Timestamp], width: pd.Timedelta) -> str:
+    """What was counted, how bars and relations are to be read, what was left out, and the gaps."""
+    evidence = case.evidence
+    scope, ours = evidence.scope, len(evidence.logs) - len(evidence.service_logs)
+    looked = f"{counted(len(evidence.service_logs), 'log entry')} {of_service(case)}, {window(scope.start, scope.end)}"
+    drawn = "" if span == (scope.start, scope.end) else f", all of them between {moment(span[0])} and {moment(span[1])}"
+    if case.sequence.empty:
+        sentences = [f"Looked for failed requests, tracebacks, exits and error lines in {looked}{drawn}."]
+    else:
+        sentences = [
+            f"{looked}{drawn}. One bar is at most {lasting(width)} and never spans two revisions; heights compare "
+            "across lanes.",
+            f"Follows: in {MOST * 100:.0f}{SPACE}% of its entries or more, one of the other came at most "
+            f"{WITHIN.total_seconds():.0f}{SPACE}s before on the same instance, or revision where none is named; a "
+            "request counts at its end.",
+        ]
+    left_out = [f"{counted(ours, 'entry')} of our own probes left out."] if ours else []
+    return " ".join([*sentences, *left_out, gaps(case, ("logs", "revisions"))])
+
+
+def timeline_title(case: Case) -> str:
+    """Which revision broke or fixed the service, which had no effect, and which number is missing."""
+    if case.evidence.revisions.empty:
+        gap = case.evidence.gap("revisions")
+        return f"Cannot be judged: {gap.reason}" if gap else "No revision: nothing was deployed"
+    changes = case.changes.to_dict("records")
+    clauses = [*_broke(changes, case), *_fixed(changes), *_without_effect(changes), *_unknown(changes)]
+    if not changes:
+        clauses = [f"One revision, {short_name(case.evidence.revisions['revision_name'].iloc[0])}, and no change"]
+    text = "; ".join([*clauses, *_no_such(case.missing_revisions)])
+    return text[:1].upper() + text[1:]
+
+
+def timeline_caption(
+    case: Case, span: tuple[pd.Timestamp, pd.Timestamp], width: pd.Timedelta, with_times: bool
+) -> str:
+    """What was counted, what a bar's height, a thin line and, `with_times`, a time are, and the gaps."""
+    evidence = case.evidence
+    scope, builds = evidence.scope, evidence.builds
+    drawn = "" if span == (scope.start, scope.end) else f", drawn from {moment(span[0])} to {moment(span[1])}"
+    made = f"{counted(len(evidence.revisions), 'revision')} and {counted(len(builds), 'build')}{_under_way(builds)}"
+    times = "; the time below a number is the revision's creation" if with_times else ""
+    return (
+        f"{counted(len(case.requests), 'request')} {of_service(case)}, {window(scope.start, scope.end)}{drawn}. Height "
+        f"of a bar is the share of requests that the revision served in at most {lasting(width)}; a thin line is its "
+        f"build{times}. From {made}. "
+        f"{gaps(case, ('logs', 'revisions', 'builds'))}"
+    )
+
+
+def matrix_title(case: Case) -> str:
+    """How many handshakes are not as expected, and what came instead."""
+    tried = handshake_rows(case.evidence.handshakes)
+    if tried.empty:
+        gap = case.evidence.gap("handshakes")
+        return f"Cannot be judged: {gap.reason}" if gap else "No handshake was tried"
+    failed = tried[tried["rank"] == 0]
+    undecided = int((tried["rank"] == 1).sum())
+    doubt = f"; {undecided} could not be decided" if undecided else ""
+    if failed.empty:
+        return _as_expected(len(tried), undecided) + doubt
+    kinds = Counter(came_to(row) for row in failed.to_dict("records"))
+    named = kinds.most_common(NAMED if len(kinds) <= NAMED else NAMED - 1)
+    others = len(failed) - sum(count for _, count in named)
+    came = listed([f"{count}{SPACE}× {words}" for words, count in named] + [f"{others}{SPACE}others"] * (others > 0))
+    verb = "is" if len(failed) == 1 else "are"
+    return f"{of(len(failed), len(tried))} checks {verb} not as expected: {came}{doubt}"
+
+
+def matrix_caption(case: Case) -> str:
+    """When and how often the endpoint was tried, how the stages are to be read, and the gaps."""
+    tried = case.evidence.handshakes
+    if tried.empty:
+        return f"No handshakes {of_service(case)} in this run. {gaps(case, ('handshakes',))}"
+    times, most = tried["time"].dropna(), tried["attempts"].fillna(1).max()
+    first, last = times.min().floor("s"), times.max().floor("s")
+    when = f"tried {window(first, last)}" if len(times) else "tried at a time that was not kept"
+    tries = "1 try each" if most == 1 else f"up to {most} tries each"
+    return (
+        f"{counted(len(tried), 'check')} {of_service(case)}, {when}, {tries}. Stages: resolve, connect, TLS, request, "
+        "status, headers, open; an upright bar is where it stopped, a gap in the line a stage that the address does "
+        f"not have. {_answered_by(tried)}{gaps(case, ('handshakes',))}"
+    )
+
+
+def _as_expected(tried: int, undecided: int) -> str:
+    if tried == 1 and not undecided:
+        return "The one check is as expected"
+    return f"{of(tried - undecided, tried) if undecided else f'All {tried}'} checks are as expected"
+
+
+def _sequence_words(asked: list[dict[str, Any]], case: Case) -> str:
+    origins = [row for row in asked if pd.isna(row["follows"])] or asked
+    first, broke = origins[0], _brought(origins, case)
+    if len(asked) == 1 and broke is None:
+        where = on_revisions(first["revisions"])
+        return f"{brief(first['title'])} is the only error: {counted(int(first['count']), 'entry')} {where}"
+    start = f"{brief(first['title'])} came first, {on_revisions(first['revisions'])}"
+    if broke is not None:
+        name, brought = broke
+        middle = ", and" if brought is first else f"; then {short_name(name)} {_deed(brought)} and"
+        return "; ".join([f"{start}{middle} {_failing(name, case)}", *_fixed(case.changes.to_dict("records"), False)])
+    if len(origins) > 1:
+        return f"{start}; then {brief(origins[1]['title'])}, {on_revisions(origins[1]['revisions'])}"
+    return start
+
+
+def _brought(origins: list[dict[str, Any]], case: Case) -> tuple[str, dict[str, Any]] | None:
+    """The first revision that broke something, with the error that began on it, an exception before others."""
+    for name in case.changes.loc[case.changes["effect"] == "broke", "revision_name"]:
+        begun = [row for row in origins if row["revisions"][:1] == [name]]
+        if begun:
+            return name, min(begun, key=lambda row: row["kind"] != "exception")
+    return None
+
+
+def _deed(brought: dict[str, Any]) -> str:
+    """What a revision did, in two words: an exception by its type alone, which its lane says in full."""
+    if brought["kind"] == "exception":
+        return f"raised {brief(brought['title'].partition(':')[0])}"
+    return f"brought {brief(brought['title'])}"
+
+
+def _failing(name: str, case: Case) -> str:
+    own = case.requests[case.requests["revision_name"] == name]
+    failed = int(own["failed"].sum())
+    if failed == len(own):
+        return f"all its {counted(len(own), 'request')} failed"
+    return f"{failed:,}{SPACE}of its {counted(len(own), 'request')} failed"
+
+
+def _how_many(groups: int) -> str:
+    return f"; {counted(groups, 'error group')} in all" if groups > FOLDS[False].most else ""
+
+
+def _broke(changes: list[dict[str, Any]], case: Case) -> list[str]:
+    broke = [change["revision_name"] for change in changes if change["effect"] == "broke"]
+    return [f"{short_name(name)} broke the service: {_failing(name, case)}" for name in broke[:NAMED]]
+
+
+def _fixed(changes: list[dict[str, Any]], say_when: bool = True) -> list[str]:
+    clauses = []
+    for position, change in enumerate(changes):
+        broke = [before for before in changes[:position] if before["effect"] == "broke"]
+        if change["effect"] == "fixed" and (broke or say_when):
+            later = f" {lasting(change['time'] - broke[-1]['time'])} later" if broke and say_when else ""
+            clauses.append(f"{short_name(change['revision_name'])} fixed it{later}")
+    return clauses[-1:]
+
+
+def _without_effect(changes: list[dict[str, Any]]) -> list[str]:
+    names = [short_name(change["revision_name"]) for change in changes if change["effect"] == "none"]
+    who = listed(names) if len(names) < NAMED else counted(len(names), "change")
+    return [f"{who} had no effect"] if names else []
+
+
+def _unknown(changes: list[dict[str, Any]]) -> list[str]:
+    names = [short_name(change["revision_name"]) for change in changes if change["effect"] == "unknown"]
+    who = listed(names, "or") if len(names) < NAMED else counted(len(names), "change")
+    return [f"whether {who} had an effect is unknown"] if names else []
+
+
+def _no_such(missing: Sequence[str]) -> list[str]:
+    numbers = [missing_number(name) for name in missing]
+    if len(numbers) > NAMED:
+        return [f"{len(numbers)} numbers are missing"]
+    return [f"there is no {listed(numbers, 'or')}"] if numbers else []
+
+
+def _under_way(builds: pd.DataFrame) -> str:
+    running = builds[builds["finish_time"].isna() & builds["start_time"].notna()]
+    since = [f"{time:%H:%M:%S}" for time in running["start_time"]]
+    which = "" if len(since) == len(builds) else f"{len(since)} of them "
+    return f", {which}under way since {listed(since)}" if since else ""
+
+
+def _answered_by(tried: pd.DataFrame) -> str:
+    known = tried["revision_name"].dropna()
+    if known.empty:
+        return "Who refused is not known from here. "
+    numbers = listed([short_name(name) for name in known.unique()])
+    return f"The log has {of(len(known), len(tried))} of them, on {numbers}. "
+
+
+def background_words() -> str:
+    """The heading of the background lanes."""
+    return f"Background: spread over {BACKGROUND_REVISIONS} or more revisions"
