@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from incident.answer import summary
 from incident.causes import CAUSES
 from incident.sentences import answer, paragraph, verdict
-from incident.answer import summary
 
 INCIDENT = Path(__file__).parent / "incident.yaml"
 
@@ -15,8 +15,30 @@ def test_keys_of_schema_1(evidence):
     found = summary(evidence(INCIDENT))
     assert found["schema"] == 1
     assert {"scope", "status", "gaps", "causes", "checks", "error_sequence", "changes", "last_good"} <= set(found)
-    assert {"cause", "status", "active", "introduced_by", "revisions", "started", "ended", "mended_by", "because", "evidence", "remedy"} <= set(found["causes"][0])
-    assert {"order", "group", "title", "first_seen_time", "last_seen_time", "count", "revisions", "follows", "background"} <= set(found["error_sequence"][0])
+    assert {
+        "cause",
+        "status",
+        "active",
+        "introduced_by",
+        "revisions",
+        "started",
+        "ended",
+        "mended_by",
+        "because",
+        "evidence",
+        "remedy",
+    } <= set(found["causes"][0])
+    assert {
+        "order",
+        "group",
+        "title",
+        "first_seen_time",
+        "last_seen_time",
+        "count",
+        "revisions",
+        "follows",
+        "background",
+    } <= set(found["error_sequence"][0])
     assert {"time", "revision", "by", "kinds", "fields", "effect", "confounded", "on"} <= set(found["changes"][0])
     assert {"check", "kind", "expected", "before", "observed", "status", "because"} <= set(found["checks"][0])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -60,7 +82,10 @@ def test_nothing_known_is_uncertain(evidence):
     found = summary(evidence({"frames": {}, "not_vouched": ["logs", "revisions", "handshakes"]}))
     assert found["status"] == "uncertain"
     assert {cause["status"] for cause in found["causes"]} == {"uncertain"}
-    assert str(answer(found)) == "UNCERTAIN: logs: no logs came, and no source says that there are none.\nNo handshake was tried."
+    assert (
+        str(answer(found))
+        == "UNCERTAIN: logs: no logs came, and no source says that there are none.\nNo handshake was tried."
+    )
 
 
 def test_hostile_text_does_not_move_the_cursor(evidence):

@@ -30,7 +30,7 @@ MODULES = sorted(
 
 def part(module):
     """The part of the package that a dotted name belongs to: `incident.sources.cloud` is in `sources`."""
-    return (module.removesuffix(".__init__").split(".") + ["incident"])[1:2][0]
+    return [*module.removesuffix(".__init__").split("."), "incident"][1]
 
 
 def imported(file):
@@ -48,7 +48,9 @@ def test_imports_point_inward(file):
     """A cause that could read the network, or a source that could judge, would soon do so."""
     own = part(".".join(file.relative_to(LIB).with_suffix("").parts))
     assert own in LEVEL, f"{own} has no place in LAYERS"
-    outward = [name for name in imported(file) if name.startswith("incident.") and LEVEL.get(part(name), 0) > LEVEL[own]]
+    outward = [
+        name for name in imported(file) if name.startswith("incident.") and LEVEL.get(part(name), 0) > LEVEL[own]
+    ]
     assert outward == []
 
 

@@ -120,9 +120,7 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError) as caught:
         folder(tmp_path / "file").make()
-    assert str(caught.value) == (
-        f"no run can be kept under '{tmp_path}/file' (Not a directory): give --outputs DIR"
-    )
+    assert str(caught.value) == (f"no run can be kept under '{tmp_path}/file' (Not a directory): give --outputs DIR")
 
 
 def test_a_run_that_is_there_is_not_overwritten(tmp_path):

@@ -300,7 +300,13 @@ def test_text_in_an_svg_is_text(fixed):
 def test_the_same_evidence_makes_the_same_bytes(evidence):
     """A replay years later is compared by checksum, on a machine with settings of its own."""
     first = charts.figures(case_of(evidence, handshakes=HANDSHAKES))
-    settings = {"font.size": 30, "lines.linewidth": 9, "text.color": "red", "savefig.bbox": "tight", "svg.hashsalt": "x"}
+    settings = {
+        "font.size": 30,
+        "lines.linewidth": 9,
+        "text.color": "red",
+        "savefig.bbox": "tight",
+        "svg.hashsalt": "x",
+    }
     with matplotlib.rc_context(settings):
         second = charts.figures(case_of(evidence, handshakes=HANDSHAKES))
         again = {name: (chart.png(), chart.svg()) for name, chart in second.items()}
@@ -384,7 +390,14 @@ def test_heads_of_revisions_give_way_to_what_broke(widths, heads):
 def test_ticks_are_round_and_apart(fixed):
     """An axis is read by its round numbers."""
     drawn = sequence.frames(fixed, sequence.WITH_PANEL).scale
-    assert [f"{moment:%M:%S}" for _, moment in drawn.ticks(76)] == ["00:00", "01:00", "02:00", "03:00", "04:00", "05:00"]
+    assert [f"{moment:%M:%S}" for _, moment in drawn.ticks(76)] == [
+        "00:00",
+        "01:00",
+        "02:00",
+        "03:00",
+        "04:00",
+        "05:00",
+    ]
     assert scale.seconds_label(drawn.start, drawn.end - drawn.start) == ":00.00"
 
 

@@ -36,7 +36,14 @@ def test_the_tail_settles_a_minute_after_the_window(evidence, pulled, kinds):
 
 def test_silence_of_a_serving_revision(evidence):
     """A revision that held traffic and left no entry means lost entries, not peace."""
-    read = evidence({"frames": {"logs": [LOG], "traffic": [{"time": "10:00:00", "revision_name": "chat-00002-bbb", "percent": 100}]}})
+    read = evidence(
+        {
+            "frames": {
+                "logs": [LOG],
+                "traffic": [{"time": "10:00:00", "revision_name": "chat-00002-bbb", "percent": 100}],
+            }
+        }
+    )
     assert gaps(read) == [("silent", "revision chat-00002-bbb holds traffic and left no entry in the window")]
 
 
@@ -44,13 +51,19 @@ def test_silence_before_a_busy_time(evidence):
     """A service that logs each second was not quiet for half an hour before."""
     busy = {"frames": {"logs": [{**LOG, "at": "10:30:00", "repeat": 100}]}}
     assert gaps(evidence(busy)) == [
-        ("silent", "nothing was logged from 2025-09-07T10:00:00Z to 2025-09-07T10:30:00Z, in a service never quiet after")
+        (
+            "silent",
+            "nothing was logged from 2025-09-07T10:00:00Z to 2025-09-07T10:30:00Z, in a service never quiet after",
+        )
     ]
 
 
 def test_silence_before_the_service_existed(evidence):
     """A service made in the middle of the window has no entries before, and none are missing."""
-    made = {"service": [{"service_name": "chat", "create_time": "10:29:00"}], "logs": [{**LOG, "at": "10:30:00", "repeat": 100}]}
+    made = {
+        "service": [{"service_name": "chat", "create_time": "10:29:00"}],
+        "logs": [{**LOG, "at": "10:30:00", "repeat": 100}],
+    }
     assert gaps(evidence({"frames": made})) == []
 
 
@@ -61,7 +74,10 @@ def test_a_quiet_service_may_begin_late(evidence):
 
 def test_the_worst_gap_of_a_frame_comes_first(evidence):
     """A remedy of `run again later` must not hide that the call was refused."""
-    both = [{"frame": "logs", "reason": "tail", "remedy": "wait", "kind": "unsettled"}, {"frame": "logs", "reason": "403", "remedy": "grant", "kind": "refused"}]
+    both = [
+        {"frame": "logs", "reason": "tail", "remedy": "wait", "kind": "unsettled"},
+        {"frame": "logs", "reason": "403", "remedy": "grant", "kind": "refused"},
+    ]
     assert evidence({"frames": {}, "gaps": both}).gap("logs") == Gap("logs", "403", "grant", "refused")
 
 
@@ -74,7 +90,10 @@ def test_our_own_probes_are_no_evidence(evidence):
 
 def test_serving_by_the_service_s_own_word(evidence):
     """Tags without traffic serve nobody."""
-    rows = [{"time": "10:00:00", "revision_name": name, "percent": share} for name, share in (("a", 10), ("b", 90), ("c", None))]
+    rows = [
+        {"time": "10:00:00", "revision_name": name, "percent": share}
+        for name, share in (("a", 10), ("b", 90), ("c", None))
+    ]
     assert evidence({"frames": {"traffic": rows}}).serving() == ["b", "a"]
 
 
@@ -84,7 +103,12 @@ def test_saved_evidence_is_the_same(evidence, tmp_path):
     save(read, tmp_path / "evidence")
     again = load(tmp_path / "evidence")
     assert again.frames["logs"].equals(read.frames["logs"])
-    assert (again.scope, again.gaps, again.complete, again.before) == (read.scope, read.gaps, read.complete, read.before)
+    assert (again.scope, again.gaps, again.complete, again.before) == (
+        read.scope,
+        read.gaps,
+        read.complete,
+        read.before,
+    )
 
 
 def test_an_unknown_frame_is_named(evidence):

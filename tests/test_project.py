@@ -73,7 +73,9 @@ def test_each_import_is_declared():
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
     roots = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"incident", "google"}
     brought = packages_distributions()
-    missing = {name for name in roots if not {d.lower().replace("_", "-") for d in brought[name]} & set(dependency_names())}
+    missing = {
+        name for name in roots if not {d.lower().replace("_", "-") for d in brought[name]} & set(dependency_names())
+    }
     assert missing == set()
 
 
@@ -93,7 +95,9 @@ def test_notebooks_read_as_documents(file):
         assert cell["outputs"] == []
         assert cell["execution_count"] is None
         assert "parameters" in cell["metadata"].get("tags", []) or len(source.splitlines()) <= 6, source
-        assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.For | ast.Try | ast.While)]
+        assert not [
+            node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.For | ast.Try | ast.While)
+        ]
     for cell in cells(file, "markdown"):
         prose = re.sub(r"\]\([^)]*\)", "", "".join(cell["source"]))
         assert not ABOUT_THE_INCIDENT.search(prose), prose
@@ -131,7 +135,9 @@ def test_no_machine_s_paths_and_no_registry():
     """The repository is read on other machines than it was written on."""
     machine = re.compile(r"/work/|/root/|/home/\w|--(?:extra-)?index-url|tool\.uv\.index")
     own = Path(__file__).name
-    found = [file.name for file in tracked() if file.name != own and machine.search(file.read_text("utf-8", errors="ignore"))]
+    found = [
+        file.name for file in tracked() if file.name != own and machine.search(file.read_text("utf-8", errors="ignore"))
+    ]
     assert found == []
 
 

@@ -36,7 +36,9 @@ def test_every_target_of_make_exists():
     assert set(re.findall(r"\bmake ([a-z]+)(?=[ `)\n])", "\n".join(BLOCKS) + README)) - {"or"} <= targets
 
 
-@pytest.mark.parametrize("line", [line for block in BLOCKS for line in block.splitlines() if ".venv/bin/incident" in line])
+@pytest.mark.parametrize(
+    "line", [line for block in BLOCKS for line in block.splitlines() if ".venv/bin/incident" in line]
+)
 def test_every_incident_command_is_one(line):
     """The commands and the options that the page names are there."""
     words = line.split(".venv/bin/incident ", 1)[1].split()

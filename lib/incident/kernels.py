@@ -110,11 +110,6 @@ def _end(manager: AsyncKernelManager) -> None:
     manager.cleanup_connection_file()
 
 
-def warm_up() -> None:
-    """Import what runs notebooks, which takes seconds of a processor, while something else is waited for."""
-    import papermill  # noqa: F401
-
-
 def execute(
     path: Path, parameters: Mapping[str, str], kernels: Kernels, kernel: AsyncKernelManager,
     timeout: float = CELL_TIMEOUT_SECONDS,

@@ -23,7 +23,7 @@ from incident.answer import summary as summarise
 from incident.archive import RunFolder
 from incident.evidence import Evidence, save
 from incident.findings import EXIT_CODES, Gap
-from incident.kernels import CELL_TIMEOUT_SECONDS, Kernels, execute, in_background, warm_up
+from incident.kernels import CELL_TIMEOUT_SECONDS, Kernels, execute, in_background
 from incident.redact import Redactor
 from incident.runbook import Runbook, notebook_paths, package_folder
 from incident.scope import Parameters, rfc3339
@@ -107,7 +107,9 @@ def run(
 
 
 def _run(job: _Job, paths: Mapping[str, Path], kernels: Kernels, environ: Mapping[str, str]) -> Finished:
-    kernel, _ = in_background(kernels.start), in_background(warm_up)  # while the sources are asked
+    # A kernel is a process of its own and may start meanwhile; what only this process could do (importing papermill
+    # takes seconds) waits, since it would slow the handshakes that are being timed, and the verdict.
+    kernel = in_background(kernels.start)
     job.progress(f"run {job.folder.run_id} of {job.runbook.name}: asking {safe(job.parameters.source)}")
     evidence = job.steps.gather(
         job.parameters, now=job.steps.now, environ=environ, outputs=job.folder.outputs,
@@ -116,7 +118,7 @@ def _run(job: _Job, paths: Mapping[str, Path], kernels: Kernels, environ: Mappin
     save(evidence, job.folder.building / "evidence")
     found = job.steps.summary(evidence)
     job.say(verdict(found))
-    broken = _run_notebooks(job, paths, kernels, kernel)
+    broken = [*_run_notebooks(job, paths, kernels, kernel), *_draw_charts(job, evidence)]
     whole = _whole_summary(job, found, broken)
     _keep(job, evidence, whole)
     return Finished(archive.publish(job.folder), whole, tuple(broken))
@@ -140,9 +142,34 @@ def _run_notebooks(
     return gaps
 
 
+def _draw_charts(job: _Job, evidence: Evidence) -> list[Gap]:
+    """Write each chart as PNG and SVG; one that cannot be drawn is a gap, and costs nobody the run."""
+    from incident.analysis.case import Case
+    from incident.charts import CHARTS  # matplotlib, while nothing waits for it any more
+
+    folder, case, gaps = job.folder.building / "charts", Case(evidence), []
+    folder.mkdir(mode=0o700)
+    for name, draw in CHARTS.items():
+        try:
+            chart = draw(case)
+            (folder / f"{name}.png").write_bytes(chart.png())
+            (folder / f"{name}.svg").write_bytes(chart.svg())
+        except Exception as error:
+            why = f"{name} could not be drawn: {_words(error)}"
+            gaps.append(Gap("charts", why, "run again with a newer version; the notebooks have the same numbers"))
+            job.progress(f"chart {why}")
+    return gaps
+
+
+def _words(problem: object) -> str:
+    """The text of a failure as it may be kept: on one line, short, without secrets."""
+    text = f"{type(problem).__name__}: {problem}" if isinstance(problem, Exception) else str(problem)
+    return safe(Redactor.fresh().text(text))[:LONGEST_PROBLEM]
+
+
 def _notebook_gap(name: str, file: str, problem: str) -> Gap:
-    why = safe(Redactor.fresh().text(problem))[:LONGEST_PROBLEM]
-    return Gap("notebooks", f"{name} did not finish: {why}", f"open {NOTEBOOKS}/{file} of the run, then run again")
+    why = f"{name} did not finish: {_words(problem)}"
+    return Gap("notebooks", why, f"open {NOTEBOOKS}/{file} of the run, then run again")
 
 
 def _write_notebook(notebook: Any, building: Path, name: str) -> None:

@@ -182,7 +182,8 @@ def ruled_out(causes: Sequence[Finding]) -> Sentence:
 
 def unchecked(causes: Sequence[Finding], evidence: Evidence) -> Sentence:
     """The causes that could not be decided, then every gap, each with what would settle it."""
-    lines = [f"{found.cause}: {found.because}. Remedy: {found.remedy}." for found in causes if found.status == "uncertain"]
+    undecided = (found for found in causes if found.status == "uncertain")
+    lines = [f"{found.cause}: {found.because}. Remedy: {found.remedy}." for found in undecided]
     lines += [f"Gap in {gap(missing.as_json())}." for missing in evidence.gaps]
     return Sentence("\n".join(map(safe, lines)) or "Every known cause was decided, and no evidence is missing.")
 

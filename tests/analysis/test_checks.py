@@ -6,8 +6,22 @@ from incident.analysis.case import Case
 
 SERVING = {"traffic": [{"time": "10:00:00", "revision_name": "chat-00002-bbb", "percent": 100}]}
 OPENED = {"log": "requests", "at": "10:01:00", "revision": "chat-00002-bbb", "status": 101, "url": "https://chat/ws"}
-EXIT = {"log": "varlog%2Fsystem", "at": "10:02:00", "revision": "chat-00002-bbb", "severity": "WARNING", "text": "Container called exit(3)."}
-ACCEPTED = {"name": "x-test-type", "kind": "websocket", "verdict": "accepted", "http_status": 101, "expected": "accepted", "status": "ok", "because": "accepted"}
+EXIT = {
+    "log": "varlog%2Fsystem",
+    "at": "10:02:00",
+    "revision": "chat-00002-bbb",
+    "severity": "WARNING",
+    "text": "Container called exit(3).",
+}
+ACCEPTED = {
+    "name": "x-test-type",
+    "kind": "websocket",
+    "verdict": "accepted",
+    "http_status": 101,
+    "expected": "accepted",
+    "status": "ok",
+    "because": "accepted",
+}
 CAPPED = {"frame": "logs", "reason": "capped", "remedy": "raise", "kind": "capped"}
 
 
@@ -47,7 +61,10 @@ def test_an_exit_before_it_took_traffic_is_past(evidence):
     ("labels", "because"),
     [
         ("{}", "the service is not named or labelled production"),
-        ('{"env": "production"}', "the matrix of authentication checks is run only when asked for: --matrix authentication"),
+        (
+            '{"env": "production"}',
+            "the matrix of authentication checks is run only when asked for: --matrix authentication",
+        ),
     ],
 )
 def test_auth_bypass_closed(evidence, labels, because):
@@ -62,9 +79,17 @@ def test_auth_bypass_closed(evidence, labels, because):
         ({}, "accepted", "ok"),
         ({"verdict": "refused", "http_status": 503, "status": "failed"}, "refused 503", "failed"),
         ({"close_code": 4401, "status": "failed"}, "accepted, closed 4401", "failed"),
-        ({"verdict": "unreachable", "stage": "connect", "http_status": None, "status": "uncertain"}, "no answer at connect", "uncertain"),
+        (
+            {"verdict": "unreachable", "stage": "connect", "http_status": None, "status": "uncertain"},
+            "no answer at connect",
+            "uncertain",
+        ),
         ({"kind": "http", "verdict": None, "http_status": 200}, "200", "ok"),
-        ({"kind": "http", "verdict": None, "stage": "tls", "http_status": None, "status": "failed"}, "no answer at tls", "failed"),
+        (
+            {"kind": "http", "verdict": None, "stage": "tls", "http_status": None, "status": "failed"},
+            "no answer at tls",
+            "failed",
+        ),
     ],
 )
 def test_handshakes_become_checks(evidence, row, observed, status):
@@ -77,7 +102,10 @@ def test_before_comes_from_the_earlier_run(evidence):
     """Before and after stand side by side, check by check."""
     before = {"run_id": "x", "checks": [{"check": "x-test-type", "observed": "refused 503"}]}
     checks = Case(evidence({"frames": SERVING | {"handshakes": [ACCEPTED]}, "before": before})).checks
-    assert [(check.check, check.before) for check in checks][:2] == [("x-test-type", "refused 503"), ("clean-startup", None)]
+    assert [(check.check, check.before) for check in checks][:2] == [
+        ("x-test-type", "refused 503"),
+        ("clean-startup", None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,16 @@ from incident.analysis.case import Case
 from incident.analysis.errors import constant_part, looks_like_error
 
 INCIDENT = Path(__file__).parents[1] / "incident.yaml"
-MALFORMED = "The request failed because either the HTTP response was malformed or connection to the instance had an error."
+MALFORMED = (
+    "The request failed because either the HTTP response was malformed or connection to the instance had an error."
+)
 
 
 def groups(evidence, *logs):
     """The groups of some entries of one instance, as (kind, title, count)."""
-    rows = [{"at": f"10:{at:02d}:00", "revision": "chat-00001-aaa", "instance": "one"} | row for at, row in enumerate(logs)]
+    rows = [
+        {"at": f"10:{at:02d}:00", "revision": "chat-00001-aaa", "instance": "one"} | row for at, row in enumerate(logs)
+    ]
     made = Case(evidence({"frames": {"logs": rows}})).groups
     return list(made[["kind", "title", "count"]].itertuples(index=False, name=None))
 
@@ -42,7 +46,11 @@ def test_errors(evidence, row, expected):
         {"log": "requests", "status": 101, "url": "https://chat/ws"},
         {"log": "requests", "status": 304, "url": "https://chat/x"},
         {"log": "varlog%2Fsystem", "severity": "INFO", "text": "Container called exit(0)."},
-        {"log": "varlog%2Fsystem", "severity": "INFO", "text": "Starting new instance. Reason: AUTOSCALING - Instance started due to…"},
+        {
+            "log": "varlog%2Fsystem",
+            "severity": "INFO",
+            "text": "Starting new instance. Reason: AUTOSCALING - Instance started due to…",
+        },
         {"log": "stderr", "text": "[7] [INFO] Listening at: http://0.0.0.0:8080 (1)"},
         {"log": "stdout", "text": "the user wrote: no error here"},
     ],
@@ -71,13 +79,31 @@ def test_no_logs(evidence):
     assert (len(case.entries), len(case.groups), len(case.sequence)) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(("text", "part"), [("", ""), ("ERROR: x=1.5", "x=*"), ("ERROR", "ERROR"), ("id 6f9619ff-8b86-d011-b42d-00c04fc964ff gone\nmore", "id * gone")])
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", ""),
+        ("ERROR: x=1.5", "x=*"),
+        ("ERROR", "ERROR"),
+        ("id 6f9619ff-8b86-d011-b42d-00c04fc964ff gone\nmore", "id * gone"),
+    ],
+)
 def test_constant_part(text, part):
     """What is left is what two entries of one bug share; a line that is all prefix stays itself."""
     assert constant_part(text) == part
 
 
-@pytest.mark.parametrize(("text", "is_error"), [("CRITICAL db gone", True), ("level=ERROR msg=x", True), ("Failed to bind", True), ("ValueError: bad", True), ("an error page was shown", False), ("ERRORS_TOTAL 0", False)])
+@pytest.mark.parametrize(
+    ("text", "is_error"),
+    [
+        ("CRITICAL db gone", True),
+        ("level=ERROR msg=x", True),
+        ("Failed to bind", True),
+        ("ValueError: bad", True),
+        ("an error page was shown", False),
+        ("ERRORS_TOTAL 0", False),
+    ],
+)
 def test_looks_like_error(text, is_error):
     """Words in the middle of a sentence are prose."""
     assert looks_like_error(text) is is_error

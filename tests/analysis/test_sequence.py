@@ -12,7 +12,10 @@ INCIDENT = Path(__file__).parents[1] / "incident.yaml"
 def by_title(case):
     """The sequence's rows by title, with the title of what each follows."""
     titles = dict(zip(case.sequence["group"], case.sequence["title"], strict=True))
-    return {row["title"]: (row["order"], titles.get(row["follows"]), row["follows_count"]) for row in case.sequence.to_dict("records")}
+    return {
+        row["title"]: (row["order"], titles.get(row["follows"]), row["follows_count"])
+        for row in case.sequence.to_dict("records")
+    }
 
 
 def test_the_incident(evidence):
@@ -50,12 +53,16 @@ def test_follows(evidence, crash, request_, follows):
 
 def test_a_line_that_repeats_the_message_follows_the_exception(evidence):
     """Frameworks log the message just before the traceback: that line is no cause of it."""
-    text = 'Traceback (most recent call last):\n  File "/srv/app/a.py", line 1, in f\nNameError: name \'x\' is not defined'
+    text = (
+        "Traceback (most recent call last):\n  File \"/srv/app/a.py\", line 1, in f\nNameError: name 'x' is not defined"
+    )
     rows = [
         {"log": "stderr", "at": "10:00:00", "text": "ERROR start failed: name 'x' is not defined"},
         {"log": "stderr", "at": "10:00:00.1", "text": text},
     ]
-    made = by_title(Case(evidence({"frames": {"logs": [{"revision": "chat-00001-aaa", "instance": "a"} | row for row in rows]}})))
+    made = by_title(
+        Case(evidence({"frames": {"logs": [{"revision": "chat-00001-aaa", "instance": "a"} | row for row in rows]}}))
+    )
     assert made["start failed: name 'x' is not defined"][1] == "NameError: x"
     assert made["NameError: x"][1] is None
 

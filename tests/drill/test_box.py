@@ -85,7 +85,11 @@ def test_a_page_is_forwarded_and_logged():
         (entry,) = entries(box, platform.REQUESTS)
         request = entry.http_request
         assert (request.status, request.request_url, request.user_agent) == (200, "http://chat.test/health?a=1", "me/1")
-        assert (entry.severity, entry.trace, entry.trace_sampled) == (200, f"projects/drill-project/traces/{'a' * 32}", True)
+        assert (entry.severity, entry.trace, entry.trace_sampled) == (
+            200,
+            f"projects/drill-project/traces/{'a' * 32}",
+            True,
+        )
         assert entry.resource.labels["revision_name"].endswith("-00001-abc")
         assert entry.labels["commit-sha"] == "c0ffee"
         assert len(entry.labels["instanceId"]) > 100
@@ -130,7 +134,9 @@ def test_a_socket_is_one_request_that_is_written_when_it_ends():
 
 async def handshake(box, **headers):
     try:
-        async with socket(box, "/ws", additional_headers={name.replace("_", "-"): value for name, value in headers.items()}):
+        async with socket(
+            box, "/ws", additional_headers={name.replace("_", "-"): value for name, value in headers.items()}
+        ):
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code

@@ -129,7 +129,9 @@ def test_service_and_revisions(apis, api_client, service, staging):
     """Who serves, and since when: the fields that the sources read."""
     got = api_client(run_v2.ServicesClient, apis.address).get_service(name=service.full_name)
     assert got.latest_ready_revision == f"{service.full_name}/revisions/{staging.service}-00002-abc"
-    assert [(status.revision, status.percent) for status in got.traffic_statuses] == [(f"{staging.service}-00002-abc", 100)]
+    assert [(status.revision, status.percent) for status in got.traffic_statuses] == [
+        (f"{staging.service}-00002-abc", 100)
+    ]
     assert (got.uri, got.generation, got.reconciling, got.terminal_condition.state.name) == (
         "http://127.0.0.1:1", 2, False, "CONDITION_SUCCEEDED",
     )  # fmt: skip
@@ -167,7 +169,9 @@ def test_an_unknown_service_is_not_found(apis, api_client):
 def test_everybody_may_invoke(apis, api_client, service):
     """A 403 of this service is its application's own, and the policy must say so."""
     policy = api_client(run_v2.ServicesClient, apis.address).get_iam_policy(request={"resource": service.full_name})
-    assert [(binding.role, list(binding.members)) for binding in policy.bindings] == [("roles/run.invoker", ["allUsers"])]
+    assert [(binding.role, list(binding.members)) for binding in policy.bindings] == [
+        ("roles/run.invoker", ["allUsers"])
+    ]
 
 
 def test_builds_are_regional(apis, api_client, service):
@@ -225,7 +229,9 @@ def test_a_method_that_is_not_served(apis, api_client):
 
 def test_audit_entries_over_the_wire(logs, apis, service, staging):
     """A deploy's activity entry has no revision label, and carries the principal and the v1 Service."""
-    new = revision(staging, 3, environment={"A": "2"}, creator="grace@example.com", ready=False, ready_message="no port")
+    new = revision(
+        staging, 3, environment={"A": "2"}, creator="grace@example.com", ready=False, ready_message="no port"
+    )
     apis.store.add(audit.deployed(service, new, START + 10))
     service.keep(new)
     apis.store.add(audit.revision_ready(service, new, START + 11))

@@ -191,7 +191,10 @@ def test_revisions(google: Any, make: Any) -> None:
 def test_service_and_traffic(google: Any, make: Any) -> None:
     """Who serves is what the traffic statuses say; a target without a name is the latest ready revision."""
     google.service.latest_ready_revision = f"{make.NAME}/revisions/chat-00001-abc"
-    google.service.traffic_statuses = [{"percent": 100}, {"revision": "chat-00000-old", "tag": "old", "uri": "https://t"}]
+    google.service.traffic_statuses = [
+        {"percent": 100},
+        {"revision": "chat-00000-old", "tag": "old", "uri": "https://t"},
+    ]
     pulled = pull(google, make.SCOPE)
     traffic = pulled.frames["traffic"].to_dict("records")
     assert [row["revision_name"] for row in traffic] == ["chat-00001-abc", "chat-00000-old"]
@@ -228,7 +231,9 @@ def test_builds(google: Any, make: Any) -> None:
     assert (row["build_id"], row["commit"]) == ("mine", "c0ffee")
 
 
-@pytest.mark.parametrize("codes", [[grpc.StatusCode.PERMISSION_DENIED, None], [None, grpc.StatusCode.PERMISSION_DENIED]])
+@pytest.mark.parametrize(
+    "codes", [[grpc.StatusCode.PERMISSION_DENIED, None], [None, grpc.StatusCode.PERMISSION_DENIED]]
+)
 def test_builds_of_one_location_alone(google: Any, make: Any, codes: list[Any]) -> None:
     """Half the places where builds may be are not all of them, whichever half was refused."""
     google.faults["ListBuilds"] = codes
@@ -267,8 +272,7 @@ GRANT = "gcloud projects add-iam-policy-binding my-project --member=user:EMAIL -
         (
             "GetService",
             ("traffic", "service"),
-            "reading service 'chat' in us-central1, project 'my-project' was refused (403): "
-            "run.services.get is needed",
+            "reading service 'chat' in us-central1, project 'my-project' was refused (403): run.services.get is needed",
             f"grant roles/run.viewer: {GRANT}roles/run.viewer",
         ),
         (

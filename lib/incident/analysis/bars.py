@@ -89,9 +89,7 @@ def bar_edges(
     return pd.DatetimeIndex([start, *inside, end]).unique().sort_values()
 
 
-def revision_bands(
-    revisions: pd.DataFrame, changes: pd.DataFrame, entries: pd.DataFrame, edges: Edges
-) -> pd.DataFrame:
+def revision_bands(revisions: pd.DataFrame, changes: pd.DataFrame, entries: pd.DataFrame, edges: Edges) -> pd.DataFrame:
     """When each revision took traffic, within the span: `revision_name`, `number`, `start`, `end`, `effect`.
 
     A revision's band lasts until the next one takes traffic; one that never did has none. Instances start just before

@@ -95,4 +95,3 @@ def _took_traffic(revisions: pd.DataFrame, serving: Sequence[str]) -> pd.Timesta
 
 def _labels(service: pd.DataFrame) -> list[object]:
     return [value for text in service["labels"].dropna() for value in json.loads(text).values()]
-

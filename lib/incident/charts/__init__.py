@@ -15,7 +15,7 @@ from incident.charts.sequence import draw_sequence
 from incident.charts.style import Layout, Theme, style
 from incident.charts.timeline import draw_timeline
 
-__all__ = ["error_sequence", "figures", "handshake_matrix", "revision_timeline"]
+__all__ = ["CHARTS", "error_sequence", "figures", "handshake_matrix", "revision_timeline"]
 
 
 def error_sequence(case: Case, layout: str = "wide", theme: str = "light") -> Chart:
@@ -36,16 +36,20 @@ def handshake_matrix(case: Case, layout: str = "wide", theme: str = "light") -> 
     return _drawn(draw_matrix, case, layout, theme)
 
 
+CHARTS: dict[str, Callable[..., Chart]] = {
+    "error-sequence": error_sequence,
+    "revision-timeline": revision_timeline,
+    "handshake-matrix": handshake_matrix,
+}
+"""Every chart by the name that its file bears."""
+
+
 def figures(case: Case, layout: str = "wide", theme: str = "light") -> dict[str, Chart]:
     """All charts of a case by the names that their files bear.
 
     `chart.png()` and `chart.svg()` are the bytes of a file, the same for the same evidence.
     """
-    return {
-        "error-sequence": error_sequence(case, layout, theme),
-        "revision-timeline": revision_timeline(case, layout, theme),
-        "handshake-matrix": handshake_matrix(case, layout, theme),
-    }
+    return {name: draw(case, layout, theme) for name, draw in CHARTS.items()}
 
 
 def _drawn(draw: Callable[[Case, Layout, Theme], Chart], case: Case, layout: str, theme: str) -> Chart:

@@ -33,9 +33,7 @@ def band_grounds(canvas: Canvas, bands: pd.DataFrame, scale: TimeScale, span: Sp
         canvas.rect(box, color, label=f"band {band['number']}", zorder=0)
 
 
-def band_rules(
-    canvas: Canvas, bands: pd.DataFrame, scale: TimeScale, spans: Sequence[Span], clear: Box | None
-) -> None:
+def band_rules(canvas: Canvas, bands: pd.DataFrame, scale: TimeScale, spans: Sequence[Span], clear: Box | None) -> None:
     """A hairline where a revision took over, within the spans of y, and not through the box that is to be clear."""
     for start in bands["start"].iloc[1:]:
         x = round(scale.x(start)) + 0.5

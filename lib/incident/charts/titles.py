@@ -93,9 +93,7 @@ def timeline_title(case: Case) -> str:
     return text[:1].upper() + text[1:]
 
 
-def timeline_caption(
-    case: Case, span: tuple[pd.Timestamp, pd.Timestamp], width: pd.Timedelta, with_times: bool
-) -> str:
+def timeline_caption(case: Case, span: tuple[pd.Timestamp, pd.Timestamp], width: pd.Timedelta, with_times: bool) -> str:
     """What was counted, what a bar's height, a thin line and, `with_times`, a time are, and the gaps."""
     evidence = case.evidence
     scope, builds = evidence.scope, evidence.builds

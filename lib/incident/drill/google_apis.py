@@ -235,9 +235,7 @@ class GoogleApis:
             ),
             self._service(
                 "google.devtools.cloudbuild.v1.CloudBuild",
-                ListBuilds=_proto(
-                    list_builds, cloudbuild_v1.ListBuildsRequest, cloudbuild_v1.ListBuildsResponse, self
-                ),
+                ListBuilds=_proto(list_builds, cloudbuild_v1.ListBuildsRequest, cloudbuild_v1.ListBuildsResponse, self),
             ),
         )
 

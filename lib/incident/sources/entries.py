@@ -189,4 +189,3 @@ def probes_marked(logs: pd.DataFrame, own: Mapping[str, str]) -> pd.DataFrame:
     of_trace = dict(zip(traces[traced], mine[traced], strict=True))
     marked = mine.where(mine.notna(), traces.map(of_trace))
     return logs.assign(probe_id=marked.astype(logs["probe_id"].dtype))
-
