@@ -269,13 +269,21 @@ HOSTILE_LINES = [
 ]  # fmt: skip
 
 
+def cost(redactor: Redactor, line: str) -> float:
+    """The processor's seconds for a line, the best of three: whatever else the machine does is left out."""
+    spent = []
+    for _ in range(3):
+        started = time.process_time()
+        redactor.json_text(line)
+        spent.append(time.process_time() - started)
+    return min(spent)
+
+
 @pytest.mark.parametrize("piece", HOSTILE_LINES)
 def test_a_hostile_line_takes_linear_time(redactor: Redactor, piece: str) -> None:
-    """One entry is up to 256 KB and its writer may be the attacker; time that grew as a square would be minutes."""
-    line = piece * (256 * 1024 // len(piece))
-    started = time.perf_counter()
-    redactor.json_text(line)
-    assert time.perf_counter() - started < 2
+    """One entry is up to 256 KB and its writer may be the attacker; a square would cost sixteen times for four."""
+    short, long = (piece * (size * 1024 // len(piece)) for size in (32, 128))
+    assert cost(redactor, long) < 10 * max(cost(redactor, short), 0.01)
 
 
 @pytest.mark.parametrize("dtype", ["str", "object", "category"])
