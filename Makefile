@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup drill test slow check lab samples lock clean
+.PHONY: setup drill test slow check lab samples pictures lock clean
 
 setup: $(READY)
 
@@ -47,6 +47,10 @@ samples: setup
 	@set -- build/samples/drill-staging/*/evidence && rm -rf lib/incident/samples && \
 	  mkdir -p lib/incident/samples/staging lib/incident/samples/staging-fixed && \
 	  cp -R $$1 lib/incident/samples/staging/evidence && cp -R $$2 lib/incident/samples/staging-fixed/evidence
+
+# The README's pictures, from the packaged sample.
+pictures: setup
+	@$(BIN)/python docs/pictures/make.py
 
 # One lock for all Pythons that are supported, by markers, with hashes and without addresses.
 lock: setup

@@ -1,7 +1,7 @@
 """Evidence for tests, read from small YAML files: adding a case is adding a file.
 
 A file holds `frames`, each a list of rows by column name. `at` in a row of logs is the time of day; `repeat: N` makes N
-rows one second apart, each with an insert id of its own; `{n}` in a text is the row's number.
+rows one second apart, each with an insert id of its own; `{n}` in a text is the number of the repetition.
 """
 
 from __future__ import annotations
@@ -53,18 +53,16 @@ def read_evidence(case: dict[str, Any]) -> Evidence:
 def _rows(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     made = []
     for row in rows:
-        row = dict(row)
-        for _ in range(row.pop("repeat", 1)):
-            made.append(_row(name, row, len(made)))
-            row = {**row, "at": str(moment(row["at"]) + pd.Timedelta("1s"))[11:-6]} if "at" in row else row
+        for number in range(row.get("repeat", 1)):
+            made.append(_row(name, row, number) | ({"insert_id": f"{len(made):05d}"} if name == "logs" else {}))
     return sorted(made, key=lambda row: row["timestamp"]) if name == "logs" else made
 
 
 def _row(name: str, row: dict[str, Any], number: int) -> dict[str, Any]:
+    row = {column: value for column, value in row.items() if column != "repeat"}
     if name == "logs":
         log = row["log"]
-        defaults = {"insert_id": f"{number:05d}", "severity": "DEFAULT"}
-        defaults |= {"http_request_method": "GET"} if log == "requests" else {}
+        defaults = {"severity": "DEFAULT"} | ({"http_request_method": "GET"} if log == "requests" else {})
         named = {SHORT.get(column, column): value for column, value in row.items()}
         row = defaults | named | {"log_name": f"projects/my-project/logs/run.googleapis.com%2F{log}"}
     return {column: _value(name, column, value, number) for column, value in row.items()}
@@ -72,7 +70,7 @@ def _row(name: str, row: dict[str, Any], number: int) -> dict[str, Any]:
 
 def _value(name: str, column: str, value: Any, number: int) -> Any:
     if FRAMES[name].columns.get(column) == TIME and isinstance(value, str):
-        return moment(value)
+        return moment(value) + pd.Timedelta(number if name == "logs" else 0, unit="s")
     return value.replace("{n}", str(number)) if isinstance(value, str) else value
 
 

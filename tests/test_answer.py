@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import yaml
+
 from incident.answer import summary
 from incident.causes import CAUSES
 from incident.sentences import answer, paragraph, verdict
@@ -63,8 +65,20 @@ def test_the_incident(evidence):
     assert found["last_good"] == {
         "revision": "chat-00140-fix",
         "because": "00140: 100 sockets opened on it, the last at 2025-09-07 10:04:54 UTC",
-        "remedy": "gcloud run services update-traffic chat --to-revisions chat-00140-fix=100 --region us-central1 --project my-project",
+        "remedy": "",
     }
+
+
+def test_the_way_back(evidence):
+    """The line goes to a revision that worked, never to the one that serves and fails, nor to one that broke it."""
+    case = yaml.safe_load(INCIDENT.read_text(encoding="utf-8"))
+    case["frames"]["traffic"] = [{"time": "10:03:00", "revision_name": "chat-00139-new", "percent": 100}]
+    case["frames"]["logs"] = [row for row in case["frames"]["logs"] if row["revision"] != "chat-00140-fix"]
+    case["frames"]["logs"].append({"log": "requests", "at": "10:03:01", "revision": "chat-00139-new", "instance": "i139", "status": 101, "url": "https://chat/ws", "agent": "Chat/3"})
+    found = summary(evidence(case))
+    assert found["last_good"]["revision"] == "chat-00136-env"
+    assert found["last_good"]["remedy"] == "gcloud run services update-traffic chat --to-revisions chat-00136-env=100 --region us-central1 --project my-project"
+    assert found["last_good"]["remedy"] in verdict(found)
 
 
 def test_no_good_revision(evidence):

@@ -21,7 +21,7 @@ from incident.charts.bands import band_head
 from incident.charts.style import DARK, LIGHT, THEMES, WIDE
 from incident.findings import UsageError
 
-NAMES = ("error-sequence", "revision-timeline", "handshake-matrix")
+NAMES = ("error-sequence", "revision-timeline", "handshake-matrix", "before-after")
 STARTS = {"chat-00135-old": "09:00:00", "chat-00136-env": "10:01:14", "chat-00139-new": "10:03:04",
           "chat-00140-fix": "10:04:04"}  # fmt: skip
 START = pd.Timestamp("2025-09-07T10:00:00Z")
@@ -108,6 +108,7 @@ def test_a_title_is_the_computed_answer(broken, fixed):
         "00139 broke the service: all its 24 requests failed; 00136 had no effect; there is no 00137 or 00138",
         "3 of 5 checks are not as expected: 1 × refused with 503, 1 × closed with 1011 and 1 × unreachable at TLS; "
         "1 could not be decided",
+        "4 of 7 checks fail; 2 of 7 checks cannot be judged yet; 1 of 7 checks and 2 of 2 kinds of request were not tried",
     ]
     assert [plain(chart.title) for chart in charts.figures(fixed).values()] == [
         "HTTP 403 on /ws came first, on 00135 and 00136; then 00139 raised NameError and all its 24 requests failed; "
@@ -115,6 +116,8 @@ def test_a_title_is_the_computed_answer(broken, fixed):
         "00139 broke the service: all its 24 requests failed; 00140 fixed it 1 minute later; 00136 had no effect; "
         "there is no 00137 or 00138",
         "The one check is as expected",
+        "2 of 2 kinds of request are fixed; 2 of 3 checks cannot be judged yet; 50 of 50 GET /ws by Chat still "
+        "allow up to 8 % failures",
     ]
 
 
@@ -124,10 +127,12 @@ def test_nothing_found_is_not_nothing_known(quiet, unknown):
         "No error entries: nothing found in 20 entries",
         "One revision, 00135, and no change",
         "No handshake was tried",
+        "Cannot be judged: nothing from before to compare with; 1 of 1 check went well now",
     ]
     assert [plain(chart.title) for chart in charts.figures(unknown).values()] == [
         "Cannot be judged: nothing found in 0 entries; no logs came, and no source says that there are none",
         "Cannot be judged: no revisions came, and no source says that there are none",
+        "Cannot be judged: no handshakes came, and no source says that there are none",
         "Cannot be judged: no handshakes came, and no source says that there are none",
     ]
     assert "0 entries" in texts(charts.error_sequence(quiet))
@@ -147,6 +152,10 @@ def test_a_caption_says_what_was_counted_and_how_to_read_it(fixed, broken):
         "1 check of chat (us-central1), tried 2025-09-07 10:05 – 10:05 UTC, 1 try each. Stages: resolve, connect, TLS, "
         "request, status, headers, open; an upright bar is where it stopped, a gap in the line a stage that the address "
         "does not have. The log has 1 of 1 of them, on 00140. No gaps.",
+        "3 checks and 2 kinds of request of chat (us-central1), 2025-09-07 10:00 – 11:00 UTC. Before: no earlier run, and "
+        "requests to 00139. After: this run, and requests to 00140. A hollow point is the share before, a filled one "
+        "after; a line is its exact 95 % interval (Clopper-Pearson). Tries of one run are not independent, so the true "
+        "interval is wider. No gaps.",
     ]
     assert "Who refused is not known from here." in plain(charts.handshake_matrix(broken).caption)
 
@@ -169,7 +178,7 @@ def test_bars_have_one_height_scale(fixed):
         heights = [bar.get_height() for bar in labelled(chart.axes[0].patches, f"bar {lane}")]
         counts = drawn.bars.loc[drawn.bars["lane"] == lane, "count"]
         assert heights == pytest.approx([38 * count / most for count in counts])
-    assert f"tallest: {most} in 5 s" in texts(chart)
+    assert f"tallest: {most} entries" in texts(chart)
 
 
 def test_bars_stand_in_the_band_of_their_revision(fixed):

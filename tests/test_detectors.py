@@ -127,6 +127,18 @@ SURVIVORS = [
 ]
 
 
+SOCKET_SECRETS = [
+    "wss://chat/ws?ticket=8f3a91c2d4e5f607&room=7", "/ws?session=8f3a91c2d4e5f607", "/cb?code=8f3a91c2d4e5f607",
+    "/ws?otp=8f3a91c2d4e5f607", "Sec-WebSocket-Protocol: bearer, 8f3a91c2d4e5f607",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SOCKET_SECRETS)
+def test_what_opens_a_socket(text: str) -> None:
+    """A browser sets no header on a WebSocket, so its credentials stand in the query or as a subprotocol."""
+    assert "8f3a91c2d4e5f607" not in starred(text)
+
+
 @pytest.mark.parametrize("text", SURVIVORS)
 def test_what_must_survive(text: str) -> None:
     """Over-redaction is a defect: names, ids, digests, prose about secrets and code are the evidence."""

@@ -44,7 +44,7 @@ def test_silence_of_a_serving_revision(evidence):
             }
         }
     )
-    assert gaps(read) == [("silent", "revision chat-00002-bbb holds traffic and left no entry in the window")]
+    assert gaps(read) == [("silent", "revision chat-00002-bbb held traffic and left no entry in the window")]
 
 
 def test_silence_before_a_busy_time(evidence):

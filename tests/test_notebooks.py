@@ -17,6 +17,13 @@ REFUSED = {"reason": "permission denied", "remedy": "grant roles/logging.viewer"
 CASES = {
     "nothing at all": {"frames": {}, "not_vouched": ["logs", "audit", "revisions", "traffic", "service", "builds", "iam", "handshakes"]},
     "everything refused": {"frames": {}, "gaps": [{"frame": name, **REFUSED} for name in ("logs", "revisions", "handshakes")]},
+    "no times and no names": {
+        "frames": {
+            "revisions": [{"revision_name": "chat-00001-aaa"}, {"revision_name": "chat-00002-bbb"}],
+            "traffic": [{"time": "10:00:00", "revision_name": None, "percent": 100}],
+            "logs": [{"log": "requests", "at": "10:01:00", "status": 101, "url": "https://chat/ws"}],
+        }
+    },
     "nothing wrong": {"frames": {"logs": [{"log": "requests", "at": "10:59:00", "revision": "chat-00001-aaa", "status": 101, "url": "https://chat/ws"}]}},
     "hostile": {
         "frames": {

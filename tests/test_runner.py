@@ -12,7 +12,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from incident import archive, runner
+from incident import archive, report, runner
 from incident.findings import SourceError, UsageError
 from incident.runbook import load_runbook, plan
 
@@ -158,3 +158,26 @@ def test_two_runs_of_one_second_do_not_meet(start, tmp_path):
     second = start([], steps)
     assert (first.folder.name[-4:], second.folder.name[-4:]) == ("aaaa", "bbbb")
     assert threading.active_count() < 10
+
+
+def test_the_report_is_kept_in_both_forms(start):
+    """It is sealed with the run: what was told to people is what can be read years later."""
+    finished = start([])
+    html, text = ((finished.folder / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
+    assert finished.summary["run_id"] in html
+    assert text.startswith("# chat: OK: no handshake was tried\n")
+    assert archive.is_whole(finished.folder)
+
+
+def test_a_report_that_cannot_be_made_is_a_gap(start, monkeypatch):
+    """A mistake in the report must not cost the run, nor pass unseen."""
+
+    def fails(case, summary):
+        raise ValueError("no words")
+
+    monkeypatch.setattr(report, "report_html", fails)
+    finished = start([])
+    assert [gap.reason for gap in finished.broken] == ["report.html could not be made: ValueError: no words"]
+    assert archive.read_summary(finished.folder)["gaps"][-1]["frame"] == "report"
+    assert (finished.folder / "report.md").exists()
+    assert finished.exit_code == 1

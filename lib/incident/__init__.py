@@ -16,11 +16,17 @@ PUBLIC = {
     "Evidence": "incident.evidence",
     "Table": "incident.tables",
     "gather": "incident.sources.gather",
+    "fix_status": "incident.analysis.fix",
     "notebook_parameters": "incident.scope",
+    "postmortem": "incident.analysis.postmortem",
     "summary": "incident.answer",
+    "what_changed": "incident.analysis.what_changed",
 }
 
-__all__ = ["Case", "Evidence", "Table", "causes", "charts", "gather", "notebook_parameters", "sentences", "summary"]
+__all__ = [
+    "Case", "Evidence", "Table", "causes", "charts", "fix_status", "gather", "notebook_parameters", "postmortem",
+    "sentences", "summary", "what_changed", "written",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -6,15 +6,17 @@ form that CONTRACTS fixes as schema 1, so that the same evidence gives the same 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
+from incident.analysis.requests import kind_counts
 from incident.causes import judged
 from incident.evidence import Evidence
-from incident.findings import run_status
+from incident.findings import Finding, run_status
 from incident.scope import rfc3339
 
 SCHEMA = 1
@@ -23,7 +25,8 @@ SCHEMA = 1
 def summary(evidence: Evidence) -> dict[str, Any]:
     """What a run found, in schema 1; `because` says what decided its status.
 
-    Beyond CONTRACTS it holds `because`, `serving`, `missing_revisions` and `notes`.
+    Beyond CONTRACTS it holds `because`, `serving`, `missing_revisions`, `notes`, and `requests`: how many of each
+    kind each revision answered, and how many failed, which a later run compares itself with.
     """
     case = Case(evidence)
     causes = judged(case)
@@ -38,25 +41,40 @@ def summary(evidence: Evidence) -> dict[str, Any]:
         "checks": [check.as_json() for check in case.checks],
         "error_sequence": [_sequence_row(row) for row in case.sequence.to_dict("records")],
         "changes": [_change_row(row) for row in case.changes.to_dict("records")],
-        "last_good": last_good(case),
+        "last_good": last_good(case, causes),
         "serving": case.serving,
         "missing_revisions": case.missing_revisions,
+        "requests": [_request_row(row) for row in kind_counts(case.settled_requests).to_dict("records")],
         "notes": list(evidence.notes),
     }
 
 
-def last_good(case: Case) -> dict[str, str] | None:
-    """The newest revision on which the checks passed or sockets opened, why, and the line that goes back to it."""
+def last_good(case: Case, causes: Sequence[Finding]) -> dict[str, str] | None:
+    """The newest revision on which the checks passed or sockets opened, why, and the line that goes back to it.
+
+    Never one that an active cause is on, nor one that broke what its predecessor did. The line is empty where that
+    revision alone serves: there is nothing to go back to.
+    """
+    bad = {name for cause in causes if cause.active for name in cause.revisions}
+    bad |= set(case.changes.loc[case.changes["effect"] == "broke", "revision_name"])
     tried = [check for check in case.checks if check.kind != "log" and check.status != "skipped"]
-    if tried and case.serving and all(check.status == "ok" for check in tried):
-        because = f"{len(tried)} of {len(tried)} checks passed on it"
-        return _good(case, case.serving[0], because)
-    if case.opened.empty:
+    probed = _probed(case)
+    if tried and probed and probed not in bad and all(check.status == "ok" for check in tried):
+        return _good(case, probed, f"{len(tried)} of {len(tried)} checks passed on it")
+    opened = case.opened[case.opened["revision_name"].notna() & ~case.opened["revision_name"].isin(bad)]
+    if opened.empty:
         return None
-    newest = case.age_order(case.opened["revision_name"].dropna())[-1]
-    sockets = case.opened[case.opened["revision_name"] == newest]
+    newest = case.age_order(opened["revision_name"])[-1]
+    sockets = opened[opened["revision_name"] == newest]
     last = f"{sockets['timestamp'].max():%Y-%m-%d %H:%M:%S} UTC"
     return _good(case, newest, f"{len(sockets)} sockets opened on it, the last at {last}")
+
+
+def _probed(case: Case) -> str | None:
+    """The one revision that answered the live handshakes: by its own log entries, or because it alone serves."""
+    alone = case.serving[0] if len(case.serving) == 1 else ""
+    answered = set(case.evidence.handshakes["revision_name"].fillna(alone)) - {""}
+    return answered.pop() if len(answered) == 1 else None
 
 
 def go_back(case: Case, revision: str) -> str:
@@ -69,7 +87,8 @@ def go_back(case: Case, revision: str) -> str:
 
 
 def _good(case: Case, revision: str, because: str) -> dict[str, str]:
-    return {"revision": revision, "because": f"{short_name(revision)}: {because}", "remedy": go_back(case, revision)}
+    remedy = "" if case.serving == [revision] else go_back(case, revision)
+    return {"revision": revision, "because": f"{short_name(revision)}: {because}", "remedy": remedy}
 
 
 def _sequence_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +101,11 @@ def _change_row(row: dict[str, Any]) -> dict[str, Any]:
     names = {"time": "time", "revision": "revision_name", "by": "by", "kinds": "kinds", "fields": "fields",
              "effect": "effect", "confounded": "confounded", "on": "on", "compared_with": "compared_with",
              "build_id": "build_id", "commit": "commit"}  # fmt: skip
+    return {name: _plain(row[column]) for name, column in names.items()}
+
+
+def _request_row(row: dict[str, Any]) -> dict[str, Any]:
+    names = {"revision": "revision_name", "kind": "request_kind", "count": "count", "failed": "failed"}
     return {name: _plain(row[column]) for name, column in names.items()}
 
 

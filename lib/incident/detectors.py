@@ -114,9 +114,30 @@ HARMLESS_KEYS = frozenset(
         "invalid",
     }
 )
-QUERY_SECRETS = frozenset({"key", "auth", "pass", "sid"})  # in a URL's query; elsewhere too plain a word
+QUERY_SECRETS = frozenset(
+    {"key", "auth", "pass", "sid", "ticket", "session", "code", "otp", "nonce", "state"}
+)  # in a URL's query; elsewhere too plain a word
 # Each secret name holds one of these: most lines hold none, and need no search for names.
-STEMS = ("key", "pass", "pwd", "secret", "token", "credential", "auth", "jwt", "bearer", "sig", "dsn", "sess", "sid")
+STEMS = (
+    "key",
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "credential",
+    "auth",
+    "jwt",
+    "bearer",
+    "sig",
+    "dsn",
+    "sess",
+    "sid",
+    "ticket",
+    "code",
+    "otp",
+    "nonce",
+    "state",
+)
 WORD_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 # --- values that are not secret --------------------------------------------------------------------------------------
@@ -237,6 +258,10 @@ SHAPES = {
 # A token starts a word; in an encoded text `%3D` or `\n` may stand before it.
 WORD_START = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 SHAPED = (
+    re.compile(  # a browser cannot set a header on a WebSocket, so tokens are offered as a subprotocol
+        r"[Ss]ec-[Ww]eb[Ss]ocket-[Pp]rotocol[\"']?[ \t]{0,4}[:=,][ \t]{0,4}[\"']?(?i:bearer|token|jwt|access_token),"
+        r"[ \t]{0,4}(?P<secret>[^\s,;\"']{6,})"
+    ),
     re.compile(rf"{WORD_START}(?P<secret>{'|'.join(SHAPES.values())})"),
     re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?P<secret>(?:[\w+/=\s\\:,]|-(?!----)){16,}+)"),
     re.compile(r"://[^\s/:@?#\"'<>]*+:(?P<secret>[^\s/\"'<>]+)(?=@[\w\[])"),

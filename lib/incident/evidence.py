@@ -97,7 +97,7 @@ class Evidence:
 
     def serving(self) -> list[str]:
         """The revisions that hold traffic now, by the service's own word, the largest share first."""
-        now = self.traffic[self.traffic["percent"].fillna(0) > 0]
+        now = self.traffic[(self.traffic["percent"].fillna(0) > 0) & self.traffic["revision_name"].notna()]
         return list(now.sort_values("percent", ascending=False, kind="stable")["revision_name"])
 
 
@@ -132,11 +132,20 @@ def _silent_start(evidence: Evidence) -> Iterable[Gap]:
 
 
 def _silent_revisions(evidence: Evidence) -> Iterable[Gap]:
-    seen = set(evidence.logs["revision_name"].dropna())
-    for name in evidence.serving():
-        if not evidence.logs.empty and name not in seen:
-            reason = f"revision {name} holds traffic and left no entry in the window"
+    """A revision that held traffic in the window must have left an entry that is not our own."""
+    seen = set(evidence.service_logs["revision_name"].dropna())
+    reported = evidence.gap("logs")
+    for name in dict.fromkeys([*evidence.serving(), *_held_traffic(evidence)]):
+        if name not in seen and not (reported and evidence.logs.empty):
+            reason = f"revision {name} held traffic and left no entry in the window"
             yield Gap("logs", reason, "widen the window, or check the log bucket's exclusion filters", "silent")
+
+
+def _held_traffic(evidence: Evidence) -> list[str]:
+    known = evidence.revisions[evidence.revisions["traffic_start_time"].notna()]
+    until = known["traffic_end_time"].fillna(evidence.scope.end)
+    inside = (known["traffic_start_time"] < evidence.scope.end) & (until > evidence.scope.start)
+    return list(known.loc[inside, "revision_name"])
 
 
 def _look_again(name: str) -> str:

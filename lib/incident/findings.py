@@ -47,6 +47,10 @@ class Gap:
     remedy: str
     kind: str = "partial"
 
+    def excused_by(self, sign: PositiveSign | None) -> bool:
+        """Whether this is only a tail that has not settled, and the probe itself saw a handshake accepted."""
+        return self.kind == "unsettled" and sign is not None and sign.probed
+
     def as_json(self) -> dict[str, str]:
         """The gap as `summary.json` holds it."""
         return asdict(self)
@@ -177,8 +181,7 @@ def _undecided(checks: Sequence[Check], gaps: Sequence[Gap], sign: PositiveSign 
     """All that stands between a run and `ok`: missing evidence first, since the rest may only follow from it."""
     reasons = []
     for gap in gaps:
-        excused = gap.kind == "unsettled" and sign is not None and sign.probed
-        if gap.frame in DECISIVE_FRAMES and not excused:
+        if gap.frame in DECISIVE_FRAMES and not gap.excused_by(sign):
             reasons.append(f"{gap.frame}: {gap.reason}")
     reasons += [f"check {c.check} could not be decided: {c.because}" for c in checks if c.status == "uncertain"]
     if sign is None:

@@ -72,7 +72,7 @@ def load_runbook(name_or_path: str, folder: Path | None = None) -> Runbook:
     a `UsageError`.
 
     >>> load_runbook("websocket-outage").notebooks
-    ('what-failed', 'does-it-connect', 'why')
+    ('what-failed', 'what-changed', 'does-it-connect', 'why', 'is-it-fixed', 'postmortem')
     """
     if "/" in name_or_path or name_or_path.endswith(".md"):
         return read_page(Path(name_or_path))

@@ -18,7 +18,8 @@ from typing import Any
 import pandas as pd
 from jupyter_client.manager import AsyncKernelManager
 
-from incident import archive
+from incident import archive, written
+from incident.analysis.case import Case
 from incident.answer import summary as summarise
 from incident.archive import RunFolder
 from incident.evidence import Evidence, save
@@ -118,10 +119,24 @@ def _run(job: _Job, paths: Mapping[str, Path], kernels: Kernels, environ: Mappin
     save(evidence, job.folder.building / "evidence")
     found = job.steps.summary(evidence)
     job.say(verdict(found))
-    broken = [*_run_notebooks(job, paths, kernels, kernel), *_draw_charts(job, evidence)]
+    case = Case(evidence)
+    broken = [*_run_notebooks(job, paths, kernels, kernel), *_draw_charts(job, case)]
     whole = _whole_summary(job, found, broken)
+    if unwritten := _write_reports(job, case, whole):
+        broken += unwritten
+        whole = _whole_summary(job, found, broken)
     _keep(job, evidence, whole)
-    return Finished(archive.publish(job.folder), whole, tuple(broken))
+    place = archive.publish(job.folder)
+    _leave_page(job, place.parent)
+    return Finished(place, whole, tuple(broken))
+
+
+def _leave_page(job: _Job, incident: Path) -> None:
+    """Make the page that people write on, the first time; one that cannot be made costs nobody the run."""
+    try:
+        written.make_page(incident)
+    except OSError as error:
+        job.progress(f"{written.PAGE} could not be made: {_words(error)}")
 
 
 def _run_notebooks(
@@ -129,7 +144,7 @@ def _run_notebooks(
 ) -> list[Gap]:
     """Run the notebooks one after the other, the next one's kernel starting meanwhile; the gaps that they leave."""
     gaps: list[Gap] = []
-    parameters = asdict(job.parameters) | {"run_dir": RUN_DIR}
+    parameters = asdict(job.parameters.kept()) | {"run_dir": RUN_DIR}
     for number, (name, path) in enumerate(paths.items(), 1):
         job.progress(f"notebook {number} of {len(paths)}: {name}")
         ready = kernel.result()
@@ -142,12 +157,11 @@ def _run_notebooks(
     return gaps
 
 
-def _draw_charts(job: _Job, evidence: Evidence) -> list[Gap]:
+def _draw_charts(job: _Job, case: Case) -> list[Gap]:
     """Write each chart as PNG and SVG; one that cannot be drawn is a gap, and costs nobody the run."""
-    from incident.analysis.case import Case
     from incident.charts import CHARTS  # matplotlib, while nothing waits for it any more
 
-    folder, case, gaps = job.folder.building / "charts", Case(evidence), []
+    folder, gaps = job.folder.building / "charts", []
     folder.mkdir(mode=0o700)
     for name, draw in CHARTS.items():
         try:
@@ -158,6 +172,21 @@ def _draw_charts(job: _Job, evidence: Evidence) -> list[Gap]:
             why = f"{name} could not be drawn: {_words(error)}"
             gaps.append(Gap("charts", why, "run again with a newer version; the notebooks have the same numbers"))
             job.progress(f"chart {why}")
+    return gaps
+
+
+def _write_reports(job: _Job, case: Case, summary: Mapping[str, Any]) -> list[Gap]:
+    """Write the report in both forms; one that cannot be made is a gap, and costs nobody the run."""
+    from incident.report import report_html, report_markdown  # matplotlib again
+
+    gaps = []
+    for name, report in {"report.html": report_html, "report.md": report_markdown}.items():
+        try:
+            (job.folder.building / name).write_text(report(case, summary), encoding="utf-8")
+        except Exception as error:
+            why = f"{name} could not be made: {_words(error)}"
+            gaps.append(Gap("report", why, "run again with a newer version; the notebooks say the same"))
+            job.progress(why)
     return gaps
 
 
@@ -203,5 +232,5 @@ def _keep(job: _Job, evidence: Evidence, summary: Mapping[str, Any]) -> None:
     """Write the parts that are made from findings and evidence, then seal the folder."""
     folder = job.folder.building
     archive.write_json(folder / archive.SUMMARY, summary)
-    parameters = Redactor.fresh().document(asdict(job.parameters))
+    parameters = Redactor.fresh().document(asdict(job.parameters.kept()))
     archive.seal(folder, archive.about(job.folder, job.runbook.name, parameters, evidence, summary["gaps"]))

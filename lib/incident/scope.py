@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,6 +83,16 @@ class Parameters:
         for name in names:
             if not getattr(self, name):
                 raise UsageError(f"parameter '{name}' is empty: source {self.source!r} needs it, give --{name} VALUE")
+
+    def kept(self) -> Parameters:
+        """The parameters as a run may keep them: of what may be a path of this machine, the last part alone.
+
+        >>> Parameters(source="run:outputs/chat/20250907T101500Z-3f2a").kept().source
+        'run:20250907T101500Z-3f2a'
+        """
+        kind, colon, place = self.source.partition(":")
+        last = {name: getattr(self, name).rstrip("/").rpartition("/")[2] for name in ("matrix", "before")}
+        return replace(self, source=f"{kind}{colon}{place.rstrip('/').rpartition('/')[2]}", **last)
 
     @property
     def live(self) -> bool:

@@ -66,6 +66,8 @@ CELL: Final = "text-align:left;vertical-align:top;white-space:pre-wrap;overflow-
 class Table:
     """A frame as people read it: whole texts, times in UTC to the millisecond, nothing for what is missing.
 
+    `note` stands below it, and alone where there is no row.
+
     >>> import pandas as pd
     >>> Table(pd.DataFrame({"name": ["a"], "time": [pd.Timestamp("2025-09-07T10:00:00.1234Z")], "code": [None]}))
     name  time                     code
@@ -73,21 +75,23 @@ class Table:
     """
 
     data: pd.DataFrame
+    note: str = ""
 
     def _repr_html_(self) -> str:
         """The table as HTML, every cell escaped."""
         head = "".join(f'<th style="{CELL}">{html.escape(str(name))}</th>' for name in self.data)
         rows = ("".join(f'<td style="{CELL}">{html.escape(text)}</td>' for text in row) for row in self._rows())
-        return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody></table>"
-        )
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if body or not self.note else ""
+        return table + (f"<p>{html.escape(printable(self.note, LONGEST_CELL))}</p>" if self.note else "")
 
     def __repr__(self) -> str:
         """The table as plain text, the first line of each cell."""
         rows = [[str(name) for name in self.data], *([text.split("\n")[0] for text in row] for row in self._rows())]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ("  ".join(text.ljust(size) for text, size in zip(row, widths, strict=True)) for row in rows)
-        return "\n".join(line.rstrip() for line in lines)
+        table = [line.rstrip() for line in lines] if len(rows) > 1 or not self.note else []
+        return "\n".join([*table, *([printable(self.note, LONGEST_CELL)] if self.note else [])])
 
     def _rows(self) -> Iterable[list[str]]:
         return ([cell(value) for value in row] for row in self.data.itertuples(index=False, name=None))

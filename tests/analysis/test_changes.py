@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from incident.analysis.changes import missing_revisions, revision_changes, short_name
+from incident.analysis.changes import in_play, missing_revisions, revision_changes, short_name
 from incident.frames import frame, rows_frame
 
 T = pd.Timestamp("2025-09-07T10:00:00Z")
@@ -85,3 +85,14 @@ def test_missing_revisions(names, missing):
 def test_short_name():
     """A service whose own name ends in digits keeps its revision's number apart."""
     assert short_name("chat-12345-00139-xyz") == "00139"
+
+
+@pytest.mark.parametrize(
+    ("start", "seen", "kept"),
+    [(3.5, [], [3, 4, 5]), (3.5, ["chat-00002-abc"], [1, 2, 3, 4, 5]), (9, ["chat-00005-abc"], [4, 5]), (9, [], [4, 5])],
+)
+def test_in_play(start, seen, kept):
+    """A service with a thousand revisions would bury the two that matter; the first is compared with the one before."""
+    revisions = rows_frame("revisions", [revision(number) for number in (1, 2, 3, 4, 5)])
+    made = in_play(revisions, T + pd.Timedelta(start, unit="min"), seen)
+    assert [int(short_name(name)) for name in made["revision_name"]] == kept

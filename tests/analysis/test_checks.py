@@ -111,7 +111,7 @@ def test_before_comes_from_the_earlier_run(evidence):
 @pytest.mark.parametrize(
     ("frames", "sign"),
     [
-        ({"handshakes": [ACCEPTED], "logs": []}, ("1 of 1 handshakes were accepted", True)),
+        ({"handshakes": [ACCEPTED], "logs": []}, ("1 of 1 handshakes that should be accepted were", True)),
         ({"handshakes": [ACCEPTED | {"verdict": "refused"}], "logs": [OPENED]}, None),
         ({"logs": [OPENED]}, ("1 sockets opened on the serving revision", False)),
         ({"logs": [OPENED | {"revision": "chat-00001-aaa"}]}, None),

@@ -226,12 +226,12 @@ def test_the_package_shows_it() -> None:
             "give an earlier --start or a later --end",
         ),
         (
-            {"source": "export:there"}, {},
-            "source 'export:there' is not read by this version: use cloud, sample:NAME or run:RUN",
+            {"source": "pull:there"}, {},
+            "source 'pull:there' is not read by this version: use one of cloud, sample:NAME, export:DIR, run:RUN",
         ),
         (
             {"source": "analytics:p.d"}, {},
-            "source 'analytics:p.d' is not read by this version: use cloud, sample:NAME or run:RUN",
+            "source 'analytics:p.d' is not read by this version: use one of cloud, sample:NAME, export:DIR, run:RUN",
         ),
         ({"matrix": "e3e"}, {}, "matrix 'e3e' is not known: use one of e2e, or a path to a .yaml"),
         (

@@ -5,17 +5,19 @@ Each part is a frame, made by a function of its own that a notebook may call alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
-from incident.analysis.changes import missing_revisions, revision_changes
+from incident.analysis.before_after import before_after
+from incident.analysis.candidate import Fix, fix
+from incident.analysis.changes import in_play, missing_revisions, revision_changes
 from incident.analysis.checks import checks, positive_sign
-from incident.analysis.effects import change_effects
+from incident.analysis.effects import ENOUGH, change_effects
 from incident.analysis.errors import error_entries, error_groups
-from incident.analysis.requests import SWITCHING_PROTOCOLS, kind_counts, requests
+from incident.analysis.requests import SWITCHING_PROTOCOLS, kind_counts, requests, settled
 from incident.analysis.sequence import error_sequence
 from incident.evidence import Evidence
 from incident.findings import Check, PositiveSign
@@ -31,6 +33,14 @@ class Case:
     def requests(self) -> pd.DataFrame:
         """Request entries of the service's own clients: see `analysis.requests.requests`."""
         return requests(self.evidence.service_logs, self.evidence.scope)
+
+    @cached_property
+    def settled_requests(self) -> pd.DataFrame:
+        """The requests that rates may be counted from: see `analysis.requests.settled`."""
+        failed = self.evidence.handshakes[self.evidence.handshakes["status"] == "failed"]
+        alone = self.serving[0] if len(self.serving) == 1 else ""
+        refusing = set(failed["revision_name"].fillna(alone))
+        return self.requests[settled(self.requests, self.evidence.pulled, refusing)]
 
     @cached_property
     def opened(self) -> pd.DataFrame:
@@ -53,25 +63,53 @@ class Case:
         return error_sequence(self.entries, self.groups, self.evidence.scope)
 
     @cached_property
+    def revisions(self) -> pd.DataFrame:
+        """The revisions that can matter to the window: see `analysis.changes.in_play`."""
+        seen = {*self.evidence.service_logs["revision_name"].dropna(), *self.serving}
+        return in_play(self.evidence.revisions, self.evidence.scope.start, seen)
+
+    @cached_property
     def changes(self) -> pd.DataFrame:
         """What each revision changed and did: see `revision_changes` and `change_effects`."""
-        changed = revision_changes(self.evidence.revisions, self.evidence.audit)
-        return change_effects(changed, kind_counts(self.requests))
+        changed = revision_changes(self.revisions, self.evidence.audit)
+        return change_effects(changed, kind_counts(self.settled_requests))
+
+    @cached_property
+    def fix(self) -> Fix:
+        """The fix, as far as it has come: see `analysis.candidate.fix`."""
+        return fix(self)
+
+    @cached_property
+    def after_fix(self) -> pd.DataFrame:
+        """The requests that revisions serving now answered, other than those that the fix replaces, since these began.
+
+        A revision that traffic went back to counts from there on, and not with what it answered before the fault.
+        """
+        replaced = self.fix.replaces
+        serving = [name for name in self.serving if name not in replaced]
+        began = self.requests.loc[self.requests["revision_name"].isin(replaced), "timestamp"].min()
+        own = self.requests[self.requests["revision_name"].isin(serving)]
+        return own if pd.isna(began) else own[own["timestamp"] > began]
+
+    @cached_property
+    def before_after(self) -> pd.DataFrame:
+        """Each check and each rate before the fix against after it: see `analysis.before_after.before_after`."""
+        return before_after(self)
 
     @cached_property
     def missing_revisions(self) -> list[str]:
         """Revision numbers that do not exist."""
-        return missing_revisions(self.evidence.revisions)
+        return missing_revisions(self.revisions)
 
     @cached_property
     def checks(self) -> list[Check]:
         """The checks of the run: see `analysis.checks.checks`."""
-        return checks(self.evidence, self.entries, self.opened)
+        return checks(self.evidence, self.entries, self.positive_sign)
 
     @cached_property
     def positive_sign(self) -> PositiveSign | None:
         """What shows that the service works, or None."""
-        return positive_sign(self.evidence, self.opened)
+        return positive_sign(self.evidence, self.requests)
 
     @cached_property
     def serving(self) -> list[str]:
@@ -85,16 +123,29 @@ class Case:
         known = list(self.evidence.revisions.sort_values("create_time")["revision_name"])
         return tuple(sorted(set(names), key=lambda n: (known.index(n) if n in known else len(known), n)))
 
-    def mended_by(self, after: pd.Timestamp, kinds: Iterable[str]) -> str | None:
-        """The first change after a time that fixed one of some kinds of requests."""
-        wanted = set(kinds)
-        fixed = self.changes[(self.changes["effect"] == "fixed") & (self.changes["time"] >= after)]
-        mended = fixed[[bool(wanted & set(on)) for on in fixed["on"]]]
-        return str(mended["revision_name"].iloc[0]) if len(mended) else None
+    def mended_by(self, affected: Sequence[str], kinds: Iterable[str]) -> str | None:
+        """The first change after the affected revisions that fixed one of some kinds of requests.
 
-    def introduced_by(self, revisions: tuple[str, ...]) -> str | None:
-        """The oldest of some revisions, where it is a change and the window shows one before it without the fault."""
-        oldest = revisions[:1]
-        changed = self.changes[self.changes["revision_name"].isin(oldest)]
-        earlier = changed["previous"].isin(self.evidence.service_logs["revision_name"].astype("str"))
-        return str(changed["revision_name"].iloc[0]) if len(changed) and earlier.all() else None
+        A fixing revision exists before traffic moves to it, and the old one fails until then: age decides, not time.
+        """
+        wanted = set(kinds)
+        order = self.age_order({*affected, *self.changes["revision_name"]})
+        newest = max((order.index(name) for name in affected), default=-1)
+        for change in self.changes[self.changes["effect"] == "fixed"].itertuples():
+            if order.index(change.revision_name) > newest and wanted & set(change.on):
+                return str(change.revision_name)
+        return None
+
+    def introduced_by(self, affected: Sequence[str], onset: pd.Timestamp, kinds: Iterable[str]) -> str | None:
+        """The oldest affected revision, where it is a change that can explain the onset.
+
+        It cannot where the window shows nothing before it, or where it had answered enough of the same requests well
+        before the fault began: then nothing that was deployed explains it.
+        """
+        oldest = self.changes[self.changes["revision_name"].isin(affected[:1])]
+        if oldest.empty or not oldest["previous"].isin(self.evidence.service_logs["revision_name"].astype("str")).all():
+            return None
+        own = self.requests[self.requests["revision_name"] == affected[0]]
+        own = own[own["request_kind"].isin(set(kinds)) | own["websocket"]]
+        good = own[~own["failed"] & (own["timestamp"] < onset)]
+        return None if len(good) >= ENOUGH else str(affected[0])

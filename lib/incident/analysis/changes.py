@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -40,6 +40,18 @@ def revision_changes(revisions: pd.DataFrame, audit: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
 
 
+def in_play(revisions: pd.DataFrame, start: pd.Timestamp, seen: Collection[str]) -> pd.DataFrame:
+    """The revisions that can matter to a window, oldest first: a service may have a thousand.
+
+    Those made since its `start`, those `seen` in its logs or its traffic, all that were made between them, and the one
+    before, which the first is compared with.
+    """
+    ordered = revisions.sort_values(["create_time", "revision_name"], ignore_index=True)
+    matters = (ordered["create_time"] >= start) | ordered["revision_name"].isin(seen)
+    first = int(matters.to_numpy().argmax()) if matters.any() else len(ordered) - 1
+    return ordered.iloc[max(0, first - 1) :]
+
+
 def missing_revisions(revisions: pd.DataFrame) -> list[str]:
     """The numbers that no revision bears between the lowest and the highest one, as `service-00138`.
 
@@ -63,6 +75,20 @@ def short_name(revision_name: str) -> str:
     """
     found = NUMBER.match(revision_name)
     return found["number"] if found else revision_name
+
+
+def field_value(revision: Mapping[str, Any], field: str) -> object:
+    """What a revision has in a field that a change names: `image`, `commit`, `env.NAME`, or a setting; None if nothing.
+
+    >>> field_value({"environment": '{"A": "tag1"}'}, "env.A")
+    'tag1'
+    """
+    if field == "image":
+        return _image(revision)
+    if field == "commit":
+        return _text(revision["commit"])
+    name = field.removeprefix("env.")
+    return _object(revision["environment" if field.startswith("env.") else "settings"]).get(name)
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str]]:

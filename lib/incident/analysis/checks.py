@@ -9,57 +9,71 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import pandas as pd
 
+from incident import platform
+from incident.analysis.effects import ENOUGH
 from incident.evidence import Evidence
 from incident.findings import Check, PositiveSign, Status
 from incident.handshake import observed
 
+ENDS = (
+    platform.CONTAINER_EXIT, platform.CONTAINER_SIGNAL, platform.UNCAUGHT_SIGNAL, platform.MEMORY_LIMIT,
+    platform.STARTUP_PROBE_FAILED,
+)  # fmt: skip
+"""What the platform says when an instance ends, or does not begin."""
+
 PRODUCTION = re.compile(r"(?:^|[-_.\s])(?:prod|production|live)(?:$|[-_.\s])")
 
 
-def checks(evidence: Evidence, entries: pd.DataFrame, opened: pd.DataFrame) -> list[Check]:
+def checks(evidence: Evidence, entries: pd.DataFrame, sign: PositiveSign | None) -> list[Check]:
     """Every check of the run: the handshakes in the order they were tried, then those that read the logs.
 
-    `entries` are the error entries; `opened` the requests that became sockets (101).
+    `entries` are the error entries, `sign` what shows that the service works.
     """
     tried = [_handshake(row) for row in evidence.handshakes.to_dict("records")]
-    found = [*tried, clean_startup(evidence, entries, opened), auth_bypass_closed(evidence)]
+    found = [*tried, clean_startup(evidence, entries, sign), auth_bypass_closed(evidence)]
     before = {check["check"]: check["observed"] for check in (evidence.before or {}).get("checks", [])}
-    return [Check(**{**check.__dict__, "before": before.get(check.check)}) for check in found]
+    return [replace(check, before=before.get(check.check)) for check in found]
 
 
-def positive_sign(evidence: Evidence, opened: pd.DataFrame) -> PositiveSign | None:
+def positive_sign(evidence: Evidence, requested: pd.DataFrame) -> PositiveSign | None:
     """What shows that the service works: a handshake the probe saw accepted; where none was tried, an opened socket.
 
-    A socket counts only on a revision that serves now.
+    A socket counts only on a revision that serves now, and not when enough handshakes after it all failed.
     """
     tried = evidence.handshakes
     if len(tried):
-        accepted = tried[tried["verdict"] == "accepted"]
-        words = f"{len(accepted)} of {len(tried)} handshakes were accepted"
-        return PositiveSign(words, probed=True) if len(accepted) else None
-    serving = opened[opened["revision_name"].isin(evidence.serving())]
-    if serving.empty:
+        accepted, wanted = (tried["verdict"] == "accepted").sum(), tried["expected"].isin(["accepted", "101"]).sum()
+        words = f"{accepted} of {wanted} handshakes that should be accepted were"
+        return PositiveSign(words, probed=True) if accepted else None
+    handshakes = requested[requested["websocket"] & requested["revision_name"].isin(evidence.serving())]
+    opened = handshakes[~handshakes["failed"]]
+    if opened.empty or (handshakes["timestamp"] > opened["timestamp"].max()).sum() >= ENOUGH:
         return None
-    return PositiveSign(f"{len(serving)} sockets opened on the serving revision", probed=False)
+    return PositiveSign(f"{len(opened)} sockets opened on the serving revision", probed=False)
 
 
-def clean_startup(evidence: Evidence, entries: pd.DataFrame, opened: pd.DataFrame) -> Check:
+def clean_startup(evidence: Evidence, entries: pd.DataFrame, sign: PositiveSign | None) -> Check:
     """`clean-startup`: no exit and no traceback on the serving revision since it took traffic."""
     serving = evidence.serving()
     expected = "no exit, no traceback"
     if not serving:
         return Check("clean-startup", "log", expected, "", "uncertain", "which revision serves now is not known")
-    faults = entries[entries["kind"].isin(["exception", "system"]) & entries["revision_name"].isin(serving)]
+    ended = entries["text"].fillna("").map(lambda text: any(end.search(text) for end in ENDS)).astype(bool)
+    faults = entries[((entries["kind"] == "exception") | ended) & entries["revision_name"].isin(serving)]
     faults = faults[faults["timestamp"] >= _took_traffic(evidence.revisions, serving)]
     if len(faults):
         counted = ", ".join(f"{count} × {title}" for title, count in faults["title"].value_counts().items())
-        return Check("clean-startup", "log", expected, counted, "failed", f"on {', '.join(serving)}")
-    status, because = _clean(evidence, positive_sign(evidence, opened))
-    return Check("clean-startup", "log", expected, "none" if status == "ok" else "", status, because)
+        where = ", ".join(name for name in serving if name in set(faults["revision_name"]))
+        return Check("clean-startup", "log", expected, counted, "failed", f"on {where}")
+    gap = evidence.gap("logs")
+    if gap and not gap.excused_by(sign):
+        return Check("clean-startup", "log", expected, "", "uncertain", gap.reason)
+    return Check("clean-startup", "log", expected, "none", "ok", f"none in {len(evidence.service_logs)} entries")
 
 
 def auth_bypass_closed(evidence: Evidence) -> Check:
@@ -78,14 +92,6 @@ def _handshake(row: Mapping[str, Any]) -> Check:
     status: Status = known["status"] if known["status"] in ("failed", "ok", "skipped") else "uncertain"
     kind: Literal["http", "websocket"] = "http" if known["kind"] == "http" else "websocket"
     return Check(str(known["name"]), kind, known["expected"] or "", observed(known), status, known["because"] or "")
-
-
-def _clean(evidence: Evidence, sign: PositiveSign | None) -> tuple[Status, str]:
-    """`ok` needs whole logs; a tail that has not settled is no obstacle once the probe saw the revision answer."""
-    gap = evidence.gap("logs")
-    if gap and not (gap.kind == "unsettled" and sign and sign.probed):
-        return "uncertain", gap.reason
-    return "ok", f"none in {len(evidence.service_logs)} entries"
 
 
 def _took_traffic(revisions: pd.DataFrame, serving: Sequence[str]) -> pd.Timestamp:

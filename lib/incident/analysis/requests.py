@@ -8,6 +8,7 @@ yet, so these counts cannot tell how many are connected now.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -42,6 +43,20 @@ def requests(logs: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     rows["ended"] = rows["timestamp"] + pd.to_timedelta(rows["http_request_latency"].fillna(0), unit="s")
     rows["platform_text"] = _distinct(rows["text"], platform_text)
     return rows.reset_index(drop=True)
+
+
+def settled(requested: pd.DataFrame, pulled: pd.Timestamp, refusing: Collection[str]) -> pd.Series:
+    """Whether each request began so long ago that, had it become a socket, its entry would be there by now.
+
+    A socket's entry is written when it ends, a refusal's at once: counted too early, refusals are all there is. How
+    long is told by the longest socket of the same kind in the window. On a revision in `refusing`, where our own
+    handshakes fail, there is nothing to wait for.
+    """
+    opened = requested[requested["http_request_status"] == SWITCHING_PROTOCOLS]
+    longest = opened.groupby("request_kind")["http_request_latency"].max()
+    held = pd.to_timedelta(requested["request_kind"].map(longest).fillna(0), unit="s")
+    in_time = requested["timestamp"] + held <= pulled
+    return ~requested["websocket"] | in_time | requested["revision_name"].isin(refusing)
 
 
 def path_shape(url: object) -> str:

@@ -35,7 +35,8 @@ def error_sequence(entries: pd.DataFrame, groups: pd.DataFrame, scope: Scope) ->
     follows = _followed(entries, groups)
     sequence = groups.join(follows, on="group").astype({"follows": "str"})
     sequence["follows_count"] = sequence["follows_count"].fillna(0).astype("int64")
-    sequence["background"] = pd.Series([_is_background(group, scope) for group in groups.itertuples()], dtype="bool")
+    first = entries["revision_name"].dropna().head(1).tolist()
+    sequence["background"] = pd.Series([_is_background(row, scope, first) for row in groups.itertuples()], dtype="bool")
     sequence = sequence.sort_values("background", kind="stable", ignore_index=True)
     return sequence.assign(order=range(1, len(sequence) + 1))
 
@@ -79,6 +80,8 @@ def _repeats(pair: Any) -> bool:
     return pair.kind == "line" and bool(pair.leader_message) and pair.leader_message in str(pair.text)
 
 
-def _is_background(group: Any, scope: Scope) -> bool:
+def _is_background(group: Any, scope: Scope, first: list[str]) -> bool:
+    """Whether a group is no part of the incident; one that the first revision with errors did not show came later."""
     asked_about = group.kind == "request" and f" on {scope.websocket_path}" in group.title
-    return len(group.revisions) >= BACKGROUND_REVISIONS and not asked_about
+    spread = len(group.revisions) >= BACKGROUND_REVISIONS and group.revisions[:1] == first
+    return spread and not asked_about

@@ -14,7 +14,7 @@ import pandas as pd
 
 HEADER = "Traceback (most recent call last):"
 FRAME = re.compile(
-    r'^\s+File "(?P<file>[^"\n]{1,500})", line (?P<line>\d+), in (?P<function>[^\n]{1,200})$', re.MULTILINE
+    r'^\s+File "(?P<file>[^"\n]{1,500})", line (?P<line>\d+)(?:, in (?P<function>[^\n]{1,200}))?$', re.MULTILINE
 )
 ENDING = re.compile(r"^(?P<type>[A-Za-z_][\w.]{0,200})(?:: (?P<message>[^\n]{0,2000}))?$", re.MULTILINE)
 LIBRARIES = re.compile(r"/(?:site|dist)-packages/|/lib/python\d|^<|/gunicorn/|/uvicorn/")
@@ -64,7 +64,7 @@ def read_traceback(text: object) -> Traceback | None:
         return None
     own = next((f for f in reversed(frames) if not LIBRARIES.search(f["file"])), frames[-1] if frames else None)
     message = ending["message"] or ""
-    where = (short_file(own["file"]), int(own["line"]), own["function"]) if own else ("", 0, "")
+    where = (short_file(own["file"]), int(own["line"]), own["function"] or "") if own else ("", 0, "")
     return Traceback(ending["type"].rpartition(".")[2], message, *where, missing_name(message))
 
 

@@ -31,9 +31,14 @@ def rule(name: str, *reads: str) -> Callable[[Judge], Rule]:
 
 
 def not_found(name: str, case: Case, reads: Iterable[str]) -> Finding:
-    """The cause was looked for and is not there: `ok` where every frame it reads is whole, else `uncertain`."""
+    """The cause was looked for and is not there: `ok` where every frame it reads is whole, else `uncertain`.
+
+    A tail that has not settled is no obstacle once the probe itself saw a handshake accepted.
+    """
+    sign = case.positive_sign
     for frame in reads:
-        if gap := case.evidence.gap(frame):
+        gap = case.evidence.gap(frame)
+        if gap and not gap.excused_by(sign):
             return Finding(name, "uncertain", because=f"{frame}: {gap.reason}", remedy=gap.remedy)
     return Finding(name, "ok", because=searched(case.evidence, reads))
 

@@ -1,15 +1,13 @@
 """startup-exception: the application raises while it starts, so the instance ends and its requests fail.
 
 Reads: tracebacks on standard error, the exits that the platform records, and the requests that failed meanwhile.
-Says failed: where an exception is followed by the end of its instance, even on a revision that is Ready: a server that
-binds its port before it loads the application passes the startup probe and dies after it.
-Ruled out by: whole logs without such a pair.
-Cannot tell: whether the code works once the exception is mended.
+Says failed: where an exception is followed by the end of an instance that had answered nothing, even on a revision that
+is Ready: a server that binds its port before it loads the application passes the startup probe and dies after it.
+Ruled out by: whole logs without such a pair, and without an instance that ended of itself before it answered.
+Cannot tell: whether the code works once the exception is mended; what an exit means whose traceback it cannot read.
 """
 
 from __future__ import annotations
-
-from collections.abc import Hashable
 
 import pandas as pd
 
@@ -17,6 +15,7 @@ from incident import platform
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
 from incident.analysis.nearness import near_by
+from incident.analysis.ongoing import still_failing
 from incident.analysis.tracebacks import Traceback, read_traceback
 from incident.causes.rules import not_found, rule
 from incident.findings import Finding
@@ -26,55 +25,80 @@ from incident.scope import rfc3339
 NAME = "startup-exception"
 READS = ("logs", "revisions")
 CITED = 20
+CHAIN = pd.Timedelta("100ms")
+"""Chained exceptions arrive as entries of their own, microseconds apart."""
+SIGNALS = 128
+"""An exit code from here on means that a signal ended the process, not the application."""
 
 
 @rule(NAME, *READS)
 def startup_exception(case: Case) -> Finding:
-    """Exceptions that ended an instance at its start; the group that ended most of them."""
-    fatal = fatal_exceptions(case.entries)
+    """Exceptions that ended an instance at its start; of several, the one that goes on, or went on last."""
+    ends = early_ends(case)
+    fatal = fatal_exceptions(case, ends)
     if fatal.empty:
-        return not_found(NAME, case, READS)
-    group = fatal["group"].value_counts().index[0]
-    raised = fatal[fatal["group"] == group]
+        return unread(case, ends) if len(ends) else not_found(NAME, case, READS)
+    found = [_finding(case, raised) for _, raised in fatal.groupby("group", sort=False)]
+    return max(found, key=lambda finding: (finding.active, finding.ended or "", finding.share))
+
+
+def _finding(case: Case, raised: pd.DataFrame) -> Finding:
     traceback = read_traceback(raised["text"].iloc[-1])
     assert traceback is not None
     revisions = case.age_order(raised["revision_name"].dropna())
-    last = raised["timestamp"].max()
-    active = bool(set(revisions) & set(case.serving)) and not _answered_after(case, last)
-    failing = consequences(case, group)
+    failing = consequences(case, raised)
+    started, last = raised["timestamp"].min(), raised["timestamp"].max()
+    kinds = set(failing["request_kind"])
+    active = still_failing(raised, case.requests, kinds, case.serving, case.evidence.handshakes)
     return Finding(
         NAME, "failed", _because(case, raised, traceback, failing), active,
-        introduced_by=case.introduced_by(revisions), revisions=revisions,
-        started=rfc3339(raised["timestamp"].min()), ended=None if active else rfc3339(last),
-        mended_by=None if active else case.mended_by(last, failing["request_kind"]),
+        introduced_by=case.introduced_by(revisions, started, kinds), revisions=revisions,
+        started=rfc3339(started), ended=None if active else rfc3339(last),
+        mended_by=None if active else case.mended_by(revisions, kinds),
         evidence=keys("logs", raised, CITED) + keys("logs", failing, CITED),
         share=len(failing) / max(1, int(case.requests["failed"].sum())), remedy=_remedy(case, traceback),
     )  # fmt: skip
 
 
-def fatal_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
-    """The exceptions after which their own instance exited, or a worker gave up booting, within a minute."""
-    is_end = entries["text"].fillna("").map(_is_end).astype(bool)
-    ended = near_by(entries, list(entries.loc[is_end, "group"].unique()), "instance_id", "after").any(axis=1)
-    return entries[(entries["kind"] == "exception") & ended]
+def early_ends(case: Case) -> pd.DataFrame:
+    """The entries that say that an instance ended of itself, of instances that had answered nothing well before."""
+    said = case.entries["text"].fillna("")
+    ends = case.entries[said.map(_is_end).astype(bool) & case.entries["instance_id"].notna()]
+    answered = case.requests[~case.requests["failed"]].groupby("instance_id", observed=True)["timestamp"].min()
+    first = pd.to_datetime(ends["instance_id"].astype("object").map(answered.to_dict()), utc=True)
+    return ends[~(first < ends["timestamp"])]
 
 
-def consequences(case: Case, group: Hashable) -> pd.DataFrame:
-    """The failed requests whose group follows the exception's group."""
-    followers = case.sequence.loc[(case.sequence["follows"] == group) & (case.sequence["kind"] == "request"), "group"]
-    return case.entries[case.entries["group"].isin(followers)]
+def fatal_exceptions(case: Case, ends: pd.DataFrame) -> pd.DataFrame:
+    """The exceptions after which their own instance ended within a minute; of a chain, the one that came last."""
+    entries = case.entries[(case.entries["kind"] == "exception") | case.entries.index.isin(ends.index)]
+    followed = near_by(entries, list(ends["group"].unique()), "instance_id", "after").any(axis=1)
+    raised = entries[(entries["kind"] == "exception") & followed & entries["instance_id"].isin(ends["instance_id"])]
+    raised = raised.sort_values("timestamp", kind="stable")
+    wait = raised.groupby("instance_id", observed=True)["timestamp"].shift(-1) - raised["timestamp"]
+    return raised[~(wait <= CHAIN)]
+
+
+def consequences(case: Case, raised: pd.DataFrame) -> pd.DataFrame:
+    """The requests that the platform or a server error ended within a minute after one of these exceptions."""
+    failed = case.entries[(case.entries["kind"] == "request") & (case.entries["http_request_status"] >= 500)]
+    both = pd.concat([failed, raised]).assign(revision_name=lambda rows: rows["revision_name"].astype("object"))
+    after = near_by(both, list(raised["group"].unique()), "revision_name", "before").any(axis=1)
+    return failed[after.loc[failed.index].to_numpy()]
+
+
+def unread(case: Case, ends: pd.DataFrame) -> Finding:
+    """Instances end at their start and no traceback says why: that is not an all-clear."""
+    numbers = ", ".join(short_name(name) for name in case.age_order(ends["revision_name"].dropna()))
+    because = f"instances of {numbers} ended {len(ends)} times before they answered, and no traceback says why"
+    remedy = "read what the instances wrote before they ended, in the error sequence and in the logs"
+    return Finding(NAME, "uncertain", because=because, evidence=keys("logs", ends, CITED), remedy=remedy)
 
 
 def _is_end(text: str) -> bool:
-    return bool(platform.CONTAINER_EXIT.search(text) or platform.WORKER_FAILED_TO_BOOT.search(text))
-
-
-def _answered_after(case: Case, last: pd.Timestamp) -> bool:
-    """Whether a serving revision answered a request, or the probe saw it accept, after the last exception."""
-    good = case.requests[~case.requests["failed"] & case.requests["revision_name"].isin(case.serving)]
-    tried = case.evidence.handshakes
-    accepted = tried[tried["verdict"] == "accepted"]
-    return bool((good["timestamp"] > last).any() or (accepted["time"] > last).any())
+    exited = platform.CONTAINER_EXIT.search(text)
+    by_itself = exited is not None and 0 < int(exited["code"]) < SIGNALS
+    return by_itself or bool(platform.WORKER_FAILED_TO_BOOT.search(text))
 
 
 def _because(case: Case, raised: pd.DataFrame, traceback: Traceback, failing: pd.DataFrame) -> str:
@@ -85,7 +109,8 @@ def _because(case: Case, raised: pd.DataFrame, traceback: Traceback, failing: pd
 
 
 def _remedy(case: Case, traceback: Traceback) -> str:
-    where = f"{traceback.file}, line {traceback.line} (in {traceback.function})" if traceback.file else "the traceback"
+    inside = f" (in {traceback.function})" if traceback.function else ""
+    where = f"{traceback.file}, line {traceback.line}{inside}" if traceback.file else "the traceback"
     mend = f"define or import {traceback.missing}: {where}" if traceback.missing else f"mend {where}"
     building = case.evidence.builds[case.evidence.builds["status"].isin(["QUEUED", "PENDING", "WORKING"])]
     wait = "".join(f"; build {build.build_id} is {build.status}" for build in building.itertuples())

@@ -8,12 +8,10 @@ from typing import Any
 import pandas as pd
 
 from incident.charts.canvas import Box, Canvas, fit, text_width
+from incident.charts.marks import TOLD
 from incident.charts.scale import TimeScale
 
 Span = tuple[float, float]
-
-TOLD = ("broke", "fixed")
-"""Effects that are named in a band's head."""
 
 APART = 6
 NUDGES = (0, 2, -2, 4, -4, 6, -6)

@@ -6,6 +6,9 @@ from incident.charts.canvas import Canvas
 
 EFFECT_COLORS = {"before": "soft", "none": "mid", "unknown": "mid", "broke": "bad", "fixed": "good"}
 RADIUS = 5.5
+EFFECT_WORDS = {"none": "no effect"}
+TOLD = ("broke", "fixed")
+"""Effects that are told in bold."""
 
 
 def effect_mark(canvas: Canvas, effect: str, x: float, y: float) -> None:

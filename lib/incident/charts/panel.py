@@ -23,6 +23,7 @@ Point = tuple[float, float]
 PAD = 6
 STRAIGHT = 5
 LINE_SHOWN = pd.Timedelta("1ms")
+SECOND = pd.Timedelta("1s")
 CLOCK = "%H:%M:%S"
 
 
@@ -131,7 +132,9 @@ def _elsewhere(canvas: Canvas, scale: TimeScale, row: dict[str, Any], y: float) 
     """Where a lane's entries are that has no first one here."""
     size = canvas.layout.small
     if row["first_seen_time"] >= scale.start:
-        words = f"first at {row['first_seen_time']:{CLOCK}} ▸"
+        late = row["first_seen_time"] - scale.end >= SECOND
+        clock = f"{row['first_seen_time']:{CLOCK}}" if late else seconds_label(row["first_seen_time"], SECOND / 2)
+        words = f"first at {clock} ▸"
         canvas.text(scale.right - PAD, y - 6, words, size, "mute", align="right")
     elif row["last_seen_time"] < scale.start:
         canvas.text(scale.left + PAD, y - 6, f"◂ last at {row['last_seen_time']:{CLOCK}}", size, "mute")

@@ -19,7 +19,7 @@ from incident.charts.panel import first_seconds_panel
 from incident.charts.scale import TimeScale
 from incident.charts.style import Layout, Theme
 from incident.charts.titles import background_words, sequence_caption, sequence_title
-from incident.charts.words import lasting, of
+from incident.charts.words import counted, of
 
 CLOCK = "%H:%M:%S"
 NO_GROUP = "failed request, traceback, exit, error line"
@@ -241,7 +241,7 @@ def _tallest(canvas: Canvas, at: Places, drawn: Frames, lines: Lines) -> Box | N
     if (bar := drawn.tallest) is None:
         return None
     size = canvas.layout.small
-    text = f"tallest: {bar['count']:,} in {lasting(bar['end'] - bar['start'], short=True)}"
+    text = f"tallest: {counted(int(bar['count']), 'entry')}"
     half = text_width(text, size) / 2
     middle = (drawn.scale.x(bar["start"]) + drawn.scale.x(bar["end"])) / 2
     center = min(max(middle, at.left + half), at.right - half)

@@ -15,8 +15,8 @@ from incident.analysis import bars
 from incident.analysis.case import Case
 from incident.analysis.rows import revision_rows
 from incident.charts.bands import time_axis
-from incident.charts.canvas import Canvas, Chart, text_width
-from incident.charts.marks import EFFECT_COLORS, effect_mark
+from incident.charts.canvas import Canvas, Chart, fit, text_width
+from incident.charts.marks import EFFECT_COLORS, EFFECT_WORDS, TOLD, effect_mark
 from incident.charts.scale import TimeScale
 from incident.charts.style import Layout, Theme
 from incident.charts.titles import timeline_caption, timeline_title
@@ -26,7 +26,6 @@ BAR = 26
 ROW = {"wide": 58, "phone": 85}
 SIDES = {"wide": (96, 530), "phone": (14, 376)}
 REQUESTS, EFFECT, CHANGED = 598, 622, 728
-EFFECT_WORDS = {"none": "no effect"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def frames(case: Case, layout: Layout) -> Frames:
     width = bars.bar_width(start, end, scale.right - scale.left)
     bands = bars.revision_bands(evidence.revisions, case.changes, case.entries, bars.Edges(start, end, width))
     shares = bars.traffic_shares(case.requests, bars.bar_edges(start, end, width, bands["start"]))
-    rows = revision_rows(evidence.revisions, case.changes, case.requests, case.missing_revisions, evidence.builds)
+    rows = revision_rows(case.revisions, case.changes, case.requests, case.missing_revisions, evidence.builds)
     return Frames(scale, width, rows, shares)
 
 
@@ -113,7 +112,7 @@ def _build(canvas: Canvas, scale: TimeScale, row: dict[str, Any], y: float, serv
     canvas.line((left, right), (y, y), "mute", 1.5, label=f"build {row['number']}")
     for x in (left, right):
         canvas.line((x, x), (y - 4, y + 4), "mute", 1.5)
-    size, text = canvas.layout.small, f"build {lasting(end - row['build_start'], short=True)}"
+    size, text = canvas.layout.small, f"build {_took(end - row['build_start'])}"
     width = text_width(text, size)
     if left - 8 - width >= scale.left:
         canvas.text(left - 8, y + 4.5, text, size, "mute", align="right")
@@ -123,14 +122,19 @@ def _build(canvas: Canvas, scale: TimeScale, row: dict[str, Any], y: float, serv
         canvas.text((left + right) / 2, y - 6, text, size, "mute", align="center")
 
 
+def _took(time: pd.Timedelta) -> str:
+    return lasting(time, short=True) if time >= pd.Timedelta("1s") else f"under 1{SPACE}s"
+
+
 def _wide_labels(canvas: Canvas, row: dict[str, Any], y: float) -> None:
     text, small, margin = canvas.layout.text, canvas.layout.small, canvas.layout.margin
-    told = row["state"] in ("broke", "fixed")
+    told = row["state"] in TOLD
     canvas.fitted(margin, y + 25, row["number"], SIDES["wide"][0] - margin - 6, bold=told)
     limit = canvas.right - CHANGED
     _changed(canvas, row, CHANGED, y + 25, text, told)
     canvas.fitted(CHANGED, y + 43, beside(row), limit, size=small, color="mute")
-    when = row["state"] if row["state"] in ("before", "missing") else f"{row['time']:%H:%M:%S}"
+    known = row["state"] not in ("before", "missing")
+    when = ("" if pd.isna(row["time"]) else f"{row['time']:%H:%M:%S}") if known else row["state"]
     canvas.text(margin, y + 43, when, small, "mute")
     if row["state"] == "missing":
         return
@@ -159,7 +163,7 @@ def _effect(canvas: Canvas, row: dict[str, Any], x: float, y: float) -> float:
     if row["state"] == "before":
         return x
     effect_mark(canvas, row["state"], x + 5, y - 5)
-    told = row["state"] in ("broke", "fixed")
+    told = row["state"] in TOLD
     word = EFFECT_WORDS.get(row["state"], row["state"])
     return canvas.text(x + 16, y, word, canvas.layout.text, "ink" if told else "mute", told)[2]
 
@@ -170,7 +174,11 @@ def _changed(canvas: Canvas, row: dict[str, Any], x: float, y: float, size: floa
     words = [changed(row, named) for named in (2, 1)]
     words.append(words[-1].removeprefix("image "))
     fitting = next((text for text in words if text_width(text, canvas.layout.small, bold) <= limit), words[-1])
-    canvas.fitted(x, y, fitting, limit, bold, size=size, color="mute" if row["state"] == "missing" else "ink")
+    first, comma, more = fitting.rpartition(", ")
+    first, more = (first, comma + more) if more.endswith(" more") else (fitting, "")
+    small = canvas.layout.small
+    fitted, shown = fit(first, limit - text_width(more, small, bold), (size, small), bold)
+    canvas.text(x, y, shown + more, fitted, "mute" if row["state"] == "missing" else "ink", bold)
 
 
 def changed(row: dict[str, Any], named: int = 2) -> str:
@@ -182,7 +190,7 @@ def changed(row: dict[str, Any], named: int = 2) -> str:
     if row["state"] == "missing":
         return "no such revision"
     if row["state"] == "before":
-        return f"in place since {row['time']:%Y-%m-%d %H:%M}"
+        return "in place before" if pd.isna(row["time"]) else f"in place since {row['time']:%Y-%m-%d %H:%M}"
     fields = [field for field in row["fields"] if field not in ("image", "commit")]
     words = [_field(field) for field in fields]
     if len(fields) < len(row["fields"]):
@@ -213,7 +221,7 @@ def beside(row: dict[str, Any], short: bool = False) -> str:
 
 def _decided(row: dict[str, Any]) -> str:
     kinds = row["on"]
-    if row["state"] in ("broke", "fixed"):
+    if row["state"] in TOLD:
         of_what = f" {kinds[0]}" if len(kinds) == 1 else f", {len(kinds)} kinds"
         return f"failed {of(*row['failed_before'])} → {of(*row['failed'])}{of_what}"
     if row["state"] == "unknown" and not kinds:

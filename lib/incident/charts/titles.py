@@ -6,6 +6,7 @@ missing, and `unknown` where too few requests came.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -31,6 +32,9 @@ from incident.charts.words import (
     on_revisions,
     window,
 )
+from incident.findings import Gap
+
+SUBSECONDS = re.compile(r"(?<=\d\d:\d\d:\d\d)\.\d+")
 
 
 def of_service(case: Case) -> str:
@@ -41,8 +45,17 @@ def of_service(case: Case) -> str:
 def gaps(case: Case, frames: Iterable[str]) -> str:
     """The gaps of the frames that a chart is drawn from, or that there are none."""
     wanted = tuple(frames)
-    found = [f"Gap in {gap.frame}: {gap.reason}." for gap in case.evidence.gaps if gap.frame in wanted]
+    found = [f"Gap in {gap.frame}: {reason(gap)}." for gap in case.evidence.gaps if gap.frame in wanted]
     return " ".join(found) or "No gaps."
+
+
+def reason(gap: Gap) -> str:
+    """Why something is missing, its times cut to seconds: more digits only hide them in a sentence.
+
+    >>> reason(Gap("logs", "it settles at 2026-11-24T18:11:06.025273Z", ""))
+    'it settles at 2026-11-24T18:11:06Z'
+    """
+    return SUBSECONDS.sub("", gap.reason)
 
 
 def sequence_title(case: Case) -> str:
@@ -50,7 +63,7 @@ def sequence_title(case: Case) -> str:
     found = case.sequence
     total = counted(len(case.evidence.service_logs), "entry")
     if found.empty and (gap := case.evidence.gap("logs")):
-        return f"Cannot be judged: nothing found in {total}; {gap.reason}"
+        return f"Cannot be judged: nothing found in {total}; {reason(gap)}"
     if found.empty:
         return f"No error entries: nothing found in {total}"
     asked = found[~found["background"]]
@@ -84,7 +97,7 @@ def timeline_title(case: Case) -> str:
     """Which revision broke or fixed the service, which had no effect, and which number is missing."""
     if case.evidence.revisions.empty:
         gap = case.evidence.gap("revisions")
-        return f"Cannot be judged: {gap.reason}" if gap else "No revision: nothing was deployed"
+        return f"Cannot be judged: {reason(gap)}" if gap else "No revision: nothing was deployed"
     changes = case.changes.to_dict("records")
     clauses = [*_broke(changes, case), *_fixed(changes), *_without_effect(changes), *_unknown(changes)]
     if not changes:
@@ -98,7 +111,7 @@ def timeline_caption(case: Case, span: tuple[pd.Timestamp, pd.Timestamp], width:
     evidence = case.evidence
     scope, builds = evidence.scope, evidence.builds
     drawn = "" if span == (scope.start, scope.end) else f", drawn from {moment(span[0])} to {moment(span[1])}"
-    made = f"{counted(len(evidence.revisions), 'revision')} and {counted(len(builds), 'build')}{_under_way(builds)}"
+    made = f"{counted(len(case.revisions), 'revision')} and {counted(len(builds), 'build')}{_under_way(builds)}"
     times = "; the time below a number is the revision's creation" if with_times else ""
     return (
         f"{counted(len(case.requests), 'request')} {of_service(case)}, {window(scope.start, scope.end)}{drawn}. Height "
@@ -113,7 +126,7 @@ def matrix_title(case: Case) -> str:
     tried = handshake_rows(case.evidence.handshakes)
     if tried.empty:
         gap = case.evidence.gap("handshakes")
-        return f"Cannot be judged: {gap.reason}" if gap else "No handshake was tried"
+        return f"Cannot be judged: {reason(gap)}" if gap else "No handshake was tried"
     failed = tried[tried["rank"] == 0]
     undecided = int((tried["rank"] == 1).sum())
     doubt = f"; {undecided} could not be decided" if undecided else ""
@@ -122,7 +135,9 @@ def matrix_title(case: Case) -> str:
     kinds = Counter(came_to(row) for row in failed.to_dict("records"))
     named = kinds.most_common(NAMED if len(kinds) <= NAMED else NAMED - 1)
     others = len(failed) - sum(count for _, count in named)
-    came = listed([f"{count}{SPACE}× {words}" for words, count in named] + [f"{others}{SPACE}others"] * (others > 0))
+    came = listed(
+        [f"{count}{SPACE}×{SPACE}{words}" for words, count in named] + [f"{others}{SPACE}others"] * (others > 0)
+    )
     verb = "is" if len(failed) == 1 else "are"
     return f"{of(len(failed), len(tried))} checks {verb} not as expected: {came}{doubt}"
 

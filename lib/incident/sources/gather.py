@@ -34,8 +34,10 @@ Row = dict[str, Any]
 OnProbe = Callable[[list[Row]], None]
 
 OUTPUTS = Path("outputs")
-READ_BY_THIS_VERSION = ("cloud", "sample", "run")
-BEFORE = ("run_id", "status", "finished", "checks")
+READ_BY_THIS_VERSION = {"cloud": "cloud", "sample": "sample:NAME", "export": "export:DIR", "run": "run:RUN"}
+"""The kinds of source that are read, and how each is written."""
+
+BEFORE = ("run_id", "status", "finished", "checks", "serving", "requests")
 """What is kept of the run that this one is compared with."""
 
 
@@ -65,7 +67,8 @@ def gather(
     check(read, environ, outputs=outputs, now=now)
     probe = _Probe(read, Redactor.fresh(), on_probe, here)
     evidence = _live(read, probe, now, environ) if read.live else _recorded(read, probe, outputs)
-    before = earlier(read, outputs, evidence.scope.identity) if read.live or read.before else evidence.before
+    is_run = read.source.startswith(("sample:", "run:"))  # a run was compared once, and has kept with what
+    before = evidence.before if is_run and not read.before else earlier(read, outputs, evidence.scope.identity)
     return replace(evidence, before=before, notes=(*evidence.notes, *_zone_notes(read))).with_gaps()
 
 
@@ -80,12 +83,17 @@ def check(
     read = _read(parameters)
     kind = read.source.split(":", 1)[0]
     if kind not in READ_BY_THIS_VERSION:
-        raise UsageError(f"source {read.source!r} is not read by this version: use cloud, sample:NAME or run:RUN")
+        known = ", ".join(READ_BY_THIS_VERSION.values())
+        raise UsageError(f"source {read.source!r} is not read by this version: use one of {known}")
     check_endpoint(environ)
     load_matrix(read.matrix)
     if read.live:
         read.needed("project", "region", "service")
         identity = scope(read, now()).identity
+    elif kind == "export":
+        from incident.sources import export
+
+        identity = export.checked(read)
     else:
         identity = recorded.recorded(read, outputs).scope.identity
     earlier(read, outputs, identity)
@@ -133,7 +141,7 @@ def _named(identity: Sequence[str]) -> str:
 
 
 def _kept(summary: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: summary.get(name) for name in BEFORE}
+    return {name: summary[name] for name in BEFORE if name in summary}
 
 
 @dataclass(frozen=True)
@@ -177,7 +185,7 @@ def _live(
 def _evidence(where: Scope, came: Pulled, rows: list[Row], redactor: Redactor) -> Evidence:
     frames = redacted(came.frames, redactor) | {"handshakes": handshakes(rows, came.frames["logs"])}
     gaps = [replace(gap, reason=redactor.text(gap.reason)) for gap in came.gaps]
-    if not rows:
+    if not rows and not any(gap.frame == "handshakes" for gap in gaps):
         reason = "the endpoint was not probed: the service did not say its URL"
         gaps.append(Gap("handshakes", reason, "give --endpoint URL", "absent"))
     complete = came.complete | ({"handshakes"} if rows else set())
@@ -209,7 +217,8 @@ def _handshake(row: Row, revision_name: str | None) -> Row:
 
 def _recorded(parameters: Parameters, probe: _Probe, outputs: Path) -> Evidence:
     """A recording; with an endpoint given, today's handshakes in place of the recorded ones."""
-    evidence = recorded.recorded(parameters, outputs)
+    is_export = parameters.source.startswith("export:")
+    evidence = _exported(parameters, probe.redactor) if is_export else recorded.recorded(parameters, outputs)
     if not parameters.endpoint:
         return evidence
     rows = probe.rows(parameters.endpoint)
@@ -220,6 +229,16 @@ def _recorded(parameters: Parameters, probe: _Probe, outputs: Path) -> Evidence:
     frames = dict(evidence.frames) | {"handshakes": handshakes(rows, frame("logs"))}
     gaps = tuple(gap for gap in evidence.gaps if gap.frame != "handshakes")
     return replace(evidence, scope=where, frames=frames, gaps=gaps, complete=evidence.complete | {"handshakes"})
+
+
+def _exported(parameters: Parameters, redactor: Redactor) -> Evidence:
+    """What somebody exported, redacted here and not before, and cut to the window of the parameters."""
+    from incident.sources import export
+
+    held = export.exported(parameters)
+    rows = [redactor.document(row) for row in held.handshakes]
+    evidence = _evidence(held.scope, held.pulled, rows, redactor)
+    return recorded.cut(replace(evidence, notes=held.notes), parameters)
 
 
 def _zone_notes(parameters: Parameters) -> list[str]:

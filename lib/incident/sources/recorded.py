@@ -26,6 +26,9 @@ EVIDENCE = "evidence"
 DERIVED = frozenset({"empty", "unsettled", "silent"})
 """Kinds of gap that follow from the frames, and so are found anew where a window cuts them."""
 
+PATHS = ("websocket_path", "health_path")
+"""Paths that a recording has of its own; one that is given beside it, and is no default, counts instead."""
+
 ONE_NANOSECOND = pd.Timedelta(1, unit="ns")
 
 
@@ -98,7 +101,9 @@ def recorded(parameters: Parameters, outputs: Path) -> Evidence:
     for name, held in zip(("project", "region", "service"), evidence.scope.identity, strict=True):
         if (given := getattr(parameters, name)) not in ("", held):
             raise UsageError(f"parameter '{name}' is {given!r}: {parameters.source} holds {held!r}; leave it empty")
-    return cut(evidence, parameters)
+    given = {name: getattr(parameters, name) for name in PATHS}
+    paths = {name: path for name, path in given.items() if path != getattr(Parameters, name)}
+    return cut(replace(evidence, scope=replace(evidence.scope, **paths)), parameters)
 
 
 def _folder(source: str, outputs: Path) -> Path:
@@ -122,7 +127,8 @@ def cut(evidence: Evidence, parameters: Parameters) -> Evidence:
         return evidence
     scope = replace(held, start=start, end=end)
     beyond = wanted.start < held.start or wanted.end > held.end
-    note = [f"{parameters.source} holds {_span(held)}: the window was cut to {_span(scope)}"] if beyond else []
+    named = parameters.kept().source
+    note = [f"{named} holds {_span(held)}: the window {_span(wanted)} was cut to it"] if beyond else []
     return _within(evidence, scope, note) if scope != held else replace(evidence, notes=(*evidence.notes, *note))
 
 

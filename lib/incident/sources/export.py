@@ -1,0 +1,288 @@
+"""Files that somebody exported with gcloud: the same evidence as the live project gives, from a folder.
+
+Decides: which of the folder's entries and resources are of the service, and what is missing: a file, or a part of one.
+Reads `logs.json`, `service.json`, `revisions.json`, `builds.json`, `iam.json` as `gcloud … --format=json` writes them
+(v1 or v2 form; an array, or one value a line; gzip too, under the same name or with `.gz`), and `handshakes.json` as
+`incident probe --json` does. Cannot tell: entries that the export's own filter, `--freshness` or `--limit` left out;
+when it was made, but by the time of the file. Source of the forms: `gcloud logging read`, `gcloud run` and
+`gcloud builds` in cloud.google.com/sdk/gcloud/reference.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from google.cloud.devtools.cloudbuild_v1.types import Build
+from google.cloud.run_v2.types import Revision, Service
+
+from incident import frames
+from incident.evidence import Evidence, Query
+from incident.findings import Gap
+from incident.http1 import printable
+from incident.scope import RELATIVE, Parameters, Scope, scope
+from incident.sources import admin, entries, rest, run_v1
+from incident.sources.cloud import PAGE_SIZE, Pulled
+from incident.sources.export_files import FILES, command, file_of, folder_of
+from incident.sources.export_scope import fits, service_of
+from incident.sources.json_files import Unreadable, values
+from incident.sources.recorded import ONE_NANOSECOND, cut
+from incident.sources.rest import UNREADABLE, Identity
+from incident.sources.serving import traffic_times
+from incident.sources.splits import rejoined
+
+Made = TypeVar("Made")
+Row = dict[str, Any]
+
+FRAME_OF = {
+    log.replace("/", "%2F"): frame
+    for frame, logs in (("logs", entries.SERVICE_LOGS), ("audit", entries.AUDIT_LOGS))
+    for log in logs
+}
+"""The frame that an entry belongs to, by the end of its log's name."""
+
+NEVER_EMPTY = ("logs", "audit", "revisions")
+"""Frames whose emptiness may as well mean a wrong filter: a file that holds none of them vouches for nothing."""
+
+LARGEST = 2**63
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a folder holds of one service, not yet redacted; `handshakes` are a probe's rows as they were printed."""
+
+    scope: Scope
+    pulled: Pulled
+    handshakes: list[Row]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Bad:
+    """How many values of a file could not be read, and the first of them."""
+
+    count: int = 0
+    number: int = 0
+    why: str = ""
+
+    def also(self, number: int, error: Exception) -> Bad:
+        """One more."""
+        return replace(self, count=self.count + 1) if self.count else Bad(1, number, rest.why(error))
+
+
+@dataclass
+class Reading:
+    """One folder being read for one service: what came, what is missing, what it cost."""
+
+    folder: Path
+    where: Identity
+    url: str = "URL"
+    clock: Callable[[], float] = time.monotonic
+    gaps: list[Gap] = field(default_factory=list)
+    complete: set[str] = field(default_factory=set)
+    queries: list[Query] = field(default_factory=list)
+
+    def read(self, kind: str, make: Callable[[Any], Made | None]) -> Iterator[Made]:
+        """What `make` makes of a file's values, None being left out; what is wrong with the file becomes gaps."""
+        file, began, bad, number, made = file_of(self.folder, kind), self.clock(), Bad(), 0, 0
+        if file is None:
+            self._gap(kind, f"the export holds no {kind}.json", "absent")
+            return
+        try:
+            for number, value in enumerate(values(file), 1):
+                try:
+                    thing = make(value)
+                except UNREADABLE as error:
+                    bad = bad.also(number, error)
+                    continue
+                if thing is not None:
+                    made += 1
+                    yield thing
+        except Unreadable as error:
+            self._gap(kind, f"{file.name} {error}" + (f"; {number} values came before" if number else ""))
+        if bad.count:
+            words = f"{bad.count} of {number} values could not be read, the first is number {bad.number}: {bad.why}"
+            self._gap(kind, f"{file.name}: {words}")
+        self._done(kind, file, made, number, began)
+
+    def _done(self, kind: str, file: Path, made: int, number: int, began: float) -> None:
+        if kind == "handshakes" and not made and not self.gaps_on(kind):
+            self._gap(kind, f"{file.name} holds no handshake", "empty")
+        if number and not made and not self.gaps_on(kind):
+            whose = f"service {self.where.service!r} in {self.where.region}, project {self.where.project!r}"
+            self._gap(kind, f"{file.name}: none of its {number} values is of {whose}", "empty")
+        if not self.gaps_on(kind):
+            self.complete |= set(FILES[kind])
+        took = round(self.clock() - began, 6)
+        self.queries += [Query(frame, file.name, "", "", made, 0, took) for frame in FILES[kind][:1]]
+
+    def gaps_on(self, kind: str) -> bool:
+        """Whether anything is missing of what a file holds."""
+        return any(gap.frame in FILES[kind] for gap in self.gaps)
+
+    def _gap(self, kind: str, reason: str, gap_kind: str = "partial") -> None:
+        remedy = command(kind, *self.where, self.folder, self.url)
+        remedy += ", or give --endpoint URL to probe it now" if kind == "handshakes" else ""
+        self.gaps += [Gap(frame, printable(reason, 300), remedy, gap_kind) for frame in FILES[kind]]
+
+    def of_service(self, make: Callable[[Any], Made]) -> Callable[[Any], Made | None]:
+        """`make` for values of our service alone; a part that a value does not say is no other's."""
+
+        def made(value: Any) -> Made | None:
+            said = rest.identity(value)
+            return make(value) if said is not None and fits(said, self.where) else None
+
+        return made
+
+
+def checked(parameters: Parameters) -> Identity:
+    """The service of an export, once nothing about the parameters can be wrong usage."""
+    from_newest = not parameters.start or RELATIVE.fullmatch(parameters.start)
+    if from_newest and parameters.end in ("", "now"):
+        return service_of(parameters)[0]
+    came = exported(parameters)  # only the entries say whether any other window lies within them
+    cut(Evidence(came.scope, came.pulled.pulled, came.pulled.frames), parameters)
+    return Identity(*came.scope.identity)
+
+
+def exported(parameters: Parameters) -> Exported:
+    """Everything that a folder holds of one service; its window is from the oldest entry to just after the newest."""
+    where, notes = service_of(parameters)
+    reading = Reading(folder_of(parameters.source), where)
+    services = list(reading.read("service", reading.of_service(rest.service)))
+    reading.url = next((service.uri for service in services if service.uri), reading.url)
+    handshakes = [row for rows in reading.read("handshakes", _handshakes) for row in rows]
+    found = _entries(reading, {row["trace_id"]: row["probe_id"] for row in handshakes})
+    pulled = _time_of_export(reading.folder, found)
+    found |= _of_service(reading, services[-1:], pulled) | _iam(reading)
+    found |= _revisions(reading, found)
+    for name in NEVER_EMPTY:
+        if found[name].empty:
+            reading.complete.discard(name)
+    whole = _scope(parameters, where, found, pulled)
+    came = Pulled(pulled, found, tuple(reading.gaps), frozenset(reading.complete), tuple(reading.queries))
+    return Exported(whole, came, handshakes, tuple(notes))
+
+
+def _entries(reading: Reading, own: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """The frames `logs` and `audit`, a thousand entries at a time."""
+    pages: dict[str, list[Row]] = {"logs": [], "audit": []}
+    batches: dict[str, list[Any]] = {"logs": [], "audit": []}
+    for name, row in rejoined(reading.read("logs", reading.of_service(_entry))):
+        pages[name].append(row)
+        if len(pages[name]) == PAGE_SIZE:
+            batches[name].append(frames.batch(name, pages[name]))
+            pages[name] = []
+    found = {}
+    for name, page in pages.items():
+        whole = frames.frame(name, [*batches[name], frames.batch(name, page)])
+        found[name] = _categories_in_order(entries.one_of_each(whole, name))
+    return found | {"logs": entries.probes_marked(found["logs"], own)}
+
+
+def _categories_in_order(data: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with each column's categories in the order of the rows: a file's own order leaves no trace."""
+    repeated = data.select_dtypes("category")
+    return data.assign(
+        **{name: repeated[name].cat.set_categories(repeated[name].dropna().unique().tolist()) for name in repeated}
+    )
+
+
+def _entry(value: Any) -> tuple[str, Row, Any] | None:
+    """An entry's frame, row and split; None for an entry of a log that is not asked for."""
+    name = FRAME_OF.get(value["logName"].partition("/logs/")[2])
+    if name is None:
+        return None
+    message = rest.log_entry(value)
+    row = (entries.log_row if name == "logs" else entries.audit_row)(message)
+    if any(type(part) is int and abs(part) >= LARGEST for part in row.values()):
+        raise ValueError("it has a time that no clock shows")
+    return name, row, message.split if message.HasField("split") else None
+
+
+def _handshakes(document: Mapping[str, Any]) -> list[Row] | None:
+    """The rows of one probe's document, None where it has none; one with a column of a wrong type is refused."""
+    rows = [dict(row) for row in document["handshakes"]]
+    for row in rows:
+        known = {name: row.get(name) for name in frames.FRAMES["handshakes"].columns}
+        at = pd.Timestamp(row["time"]).as_unit("ns").value
+        frames.batch("handshakes", [known | {"time": at, "timings": json.dumps(row["timings"])}])
+        if not all(isinstance(row[name], str) for name in ("probe_id", "trace_id", "name", "kind", "status")):
+            raise ValueError("it has a handshake without a name")
+    return rows or None
+
+
+def _of_service(reading: Reading, services: Sequence[Service], pulled: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """The frames `service` and `traffic`; statuses of a service that was being changed may have moved since."""
+    if any(service.reconciling for service in services):
+        reason = f"service {reading.where.service!r} was being changed: its traffic statuses may have moved since"
+        remedy = f"once the deploy has ended: {command('service', *reading.where, reading.folder)}"
+        reading.gaps.append(Gap("traffic", reason, remedy, "unsettled"))
+        reading.complete.discard("traffic")
+    return {
+        "service": frames.rows_frame("service", [admin.service_row(service) for service in services]),
+        "traffic": frames.rows_frame("traffic", [row for each in services for row in admin.traffic_rows(each, pulled)]),
+    }
+
+
+def _iam(reading: Reading) -> dict[str, pd.DataFrame]:
+    rows = [row for policy in reading.read("iam", rest.policy) for row in admin.iam_rows(policy)]
+    return {"iam": frames.rows_frame("iam", rows)}
+
+
+def _revisions(reading: Reading, found: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The frames `revisions` and `builds`: which builds are the service's follows from its revisions."""
+    pairs = list(reading.read("revisions", reading.of_service(_revision)))
+    revisions = list({admin.short(revision.name): revision for revision, _ in pairs}.values())
+    digests = {admin.short(revision.name): digest for revision, digest in pairs if digest}
+    builds = _builds(reading, revisions)
+    rows = admin.joined_builds(
+        [admin.revision_row(revision) for revision in revisions], builds, admin.event_digests(found["audit"]) | digests
+    )
+    ready = {admin.short(revision.name): since for revision in revisions if (since := admin.ready_time(revision))}
+    data = frames.rows_frame("revisions", rows)
+    timed = traffic_times(data, found["traffic"], found["logs"], found["audit"], ready)
+    return {"revisions": timed, "builds": frames.rows_frame("builds", builds)}
+
+
+def _revision(value: Any) -> tuple[Revision, str | None]:
+    return rest.revision(value), run_v1.image_digest(value) if run_v1.is_v1(value) else None
+
+
+def _builds(reading: Reading, revisions: Sequence[Revision]) -> list[Row]:
+    builds: dict[str, Build] = {build.id: build for build in reading.read("builds", rest.build)}
+    images = {admin.main_container(revision.containers).image for revision in revisions}
+    if builds and not images:
+        reason = "which builds are this service's cannot be told: no revision names an image"
+        reading.gaps.append(Gap("builds", reason, "mend the gap on revisions first"))
+        reading.complete.discard("builds")
+    labels = [dict(revision.labels) for revision in revisions]
+    return [admin.build_row(build) for build in admin.of_service(builds.values(), images, labels)]
+
+
+def _time_of_export(folder: Path, found: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
+    """When the entries were asked for: the time of their file, and never before the last of them arrived."""
+    files = [file for kind in ("logs", *FILES) if (file := file_of(folder, kind))]
+    written = pd.Timestamp(files[0].stat().st_mtime_ns, tz="UTC")
+    return max([written, *found["logs"]["receive_timestamp"].dropna().sort_values()[-1:], *_times(found)[-1:]])
+
+
+def _times(found: Mapping[str, pd.DataFrame]) -> list[pd.Timestamp]:
+    """The times of the oldest and of the newest entry."""
+    times = pd.concat([found[name]["timestamp"] for name in ("logs", "audit")])
+    return [times.min(), times.max()] if len(times) else []
+
+
+def _scope(parameters: Parameters, where: Identity, found: Mapping[str, pd.DataFrame], pulled: pd.Timestamp) -> Scope:
+    """The window that the entries span; without any, the one that is asked for, or the two hours before the export."""
+    url, times = next(iter(found["service"]["url"].dropna()), ""), _times(found)
+    asked = replace(parameters, **where._asdict(), endpoint=parameters.endpoint or url)
+    if times or not (parameters.start and parameters.end):
+        asked = replace(asked, start="", end="")
+    whole = scope(asked, pulled)
+    return replace(whole, start=times[0], end=times[1] + ONE_NANOSECOND) if times else whole
