@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup drill test slow check lab samples pictures lock clean
+.PHONY: setup drill test browser check lab samples pictures lock clean
 
 setup: $(READY)
 
@@ -28,8 +28,9 @@ drill: setup
 test: setup
 	@$(BIN)/python -m pytest
 
-slow: setup
-	@$(BIN)/python -m pytest -m slow
+# The report in a real browser: Chromium, as Debian's package installs it.
+browser: setup
+	@$(BIN)/python -m pytest -m browser
 
 check: setup
 	@$(BIN)/ruff check .

@@ -74,10 +74,23 @@ def test_the_way_back(evidence):
     case = yaml.safe_load(INCIDENT.read_text(encoding="utf-8"))
     case["frames"]["traffic"] = [{"time": "10:03:00", "revision_name": "chat-00139-new", "percent": 100}]
     case["frames"]["logs"] = [row for row in case["frames"]["logs"] if row["revision"] != "chat-00140-fix"]
-    case["frames"]["logs"].append({"log": "requests", "at": "10:03:01", "revision": "chat-00139-new", "instance": "i139", "status": 101, "url": "https://chat/ws", "agent": "Chat/3"})
+    case["frames"]["logs"].append(
+        {
+            "log": "requests",
+            "at": "10:03:01",
+            "revision": "chat-00139-new",
+            "instance": "i139",
+            "status": 101,
+            "url": "https://chat/ws",
+            "agent": "Chat/3",
+        }
+    )
     found = summary(evidence(case))
     assert found["last_good"]["revision"] == "chat-00136-env"
-    assert found["last_good"]["remedy"] == "gcloud run services update-traffic chat --to-revisions chat-00136-env=100 --region us-central1 --project my-project"
+    assert (
+        found["last_good"]["remedy"]
+        == "gcloud run services update-traffic chat --to-revisions chat-00136-env=100 --region us-central1 --project my-project"
+    )
     assert found["last_good"]["remedy"] in verdict(found)
 
 

@@ -15,6 +15,8 @@ from incident.answer import summary
 from incident.evidence import load
 from incident.report import report_html
 
+pytestmark = pytest.mark.browser
+
 SCRIPT = "<script>document.title = 'taken'</script><img src=http://evil.example/x onerror=alert(1)>"
 SIZES = {"phone": {"width": 360, "height": 740}, "wide": {"width": 1440, "height": 900}}
 GROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}

@@ -89,7 +89,12 @@ def test_short_name():
 
 @pytest.mark.parametrize(
     ("start", "seen", "kept"),
-    [(3.5, [], [3, 4, 5]), (3.5, ["chat-00002-abc"], [1, 2, 3, 4, 5]), (9, ["chat-00005-abc"], [4, 5]), (9, [], [4, 5])],
+    [
+        (3.5, [], [3, 4, 5]),
+        (3.5, ["chat-00002-abc"], [1, 2, 3, 4, 5]),
+        (9, ["chat-00005-abc"], [4, 5]),
+        (9, [], [4, 5]),
+    ],
 )
 def test_in_play(start, seen, kept):
     """A service with a thousand revisions would bury the two that matter; the first is compared with the one before."""

@@ -372,7 +372,7 @@ def test_the_files_say_whose_they_are(broken: Played, tmp_path: Path) -> None:
         assert where == tuple(SCOPE.values())
         assert notes == [
             f"service '{STAGING.service}', region 'us-central1', project 'drill-project': "
-            f"read from the files of export:{tmp_path}"
+            f"read from the files of export:{tmp_path.name}"
         ]
     evidence = gather({"source": f"export:{tmp_path}", "region": STAGING.region}, environ={}, outputs=tmp_path)
     assert evidence.notes == (notes[0].replace(" region 'us-central1',", ""),)

@@ -167,8 +167,8 @@ def test_a_window_beyond_the_recording(evidence: Evidence) -> None:
     """A window may ask for more than was recorded: the run says what it had, and a window outside is refused."""
     part = cut(evidence, Parameters(source="sample:x", start="2025-09-07T09:00:00Z", end="2025-09-07T10:30:00Z"))
     held = "2025-09-07T10:00:00.000000001Z to 2025-09-07T11:00:00Z"
-    kept = "2025-09-07T10:00:00.000000001Z to 2025-09-07T10:30:00Z"
-    assert part.notes == (f"sample:x holds {held}: the window was cut to {kept}",)
+    asked = "2025-09-07T09:00:00Z to 2025-09-07T10:30:00Z"
+    assert part.notes == (f"sample:x holds {held}: the window {asked} was cut to it",)
     with pytest.raises(UsageError) as refused:
         cut(evidence, Parameters(source="sample:x", start="2025-09-07T12:00:00Z", end="2025-09-07T13:00:00Z"))
     assert str(refused.value) == (
