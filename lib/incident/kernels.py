@@ -128,11 +128,10 @@ def execute(
     ran: list[Any] = []
     problem = None
     try:
-        with _quiet():
-            papermill.execute_notebook(
-                source, None, dict(parameters), engine_name=ENGINE, kernel_name=KERNEL_NAME, km=kernel, ran=ran,
-                execution_timeout=timeout, progress_bar=False,
-            )  # fmt: skip
+        papermill.execute_notebook(
+            source, None, dict(parameters), engine_name=ENGINE, kernel_name=KERNEL_NAME, km=kernel, ran=ran,
+            execution_timeout=timeout, progress_bar=False,
+        )  # fmt: skip
     except PapermillExecutionError as error:
         problem = f"{error.ename}: {error.evalue}"
     except CellTimeoutError:
@@ -189,7 +188,7 @@ def _register_engine() -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what papermill and Jupyter log from people: what matters of it is said as a gap."""
     loggers = [logging.getLogger(name) for name in ("papermill", "traitlets")]
     before = [logger.disabled for logger in loggers]

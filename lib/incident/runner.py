@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
@@ -24,7 +25,7 @@ from incident.answer import summary as summarise
 from incident.archive import RunFolder
 from incident.evidence import Evidence, save
 from incident.findings import EXIT_CODES, Gap
-from incident.kernels import CELL_TIMEOUT_SECONDS, Kernels, execute, in_background
+from incident.kernels import CELL_TIMEOUT_SECONDS, Executed, Kernels, execute, in_background, quiet
 from incident.redact import Redactor
 from incident.runbook import Runbook, notebook_paths, package_folder
 from incident.scope import Parameters, rfc3339
@@ -36,6 +37,9 @@ NOTEBOOKS = "notebooks"
 RUN_DIR = ".."
 """A run's folder as its notebooks see it, from where they lie: no path of this machine gets into them, and an archived
 notebook that is run again where it lies reads the evidence beside it."""
+
+SIDE_BY_SIDE = 2
+"""Notebooks that run at once: no notebook reads another's output, and most machines have two cores."""
 
 BROKE = 1
 LONGEST_PROBLEM = 300
@@ -142,19 +146,35 @@ def _leave_page(job: _Job, incident: Path) -> None:
 def _run_notebooks(
     job: _Job, paths: Mapping[str, Path], kernels: Kernels, kernel: Future[AsyncKernelManager]
 ) -> list[Gap]:
-    """Run the notebooks one after the other, the next one's kernel starting meanwhile; the gaps that they leave."""
+    """Run the notebooks, SIDE_BY_SIDE at a time, the first in `kernel`; the gaps that they leave, in their order."""
     gaps: list[Gap] = []
-    parameters = asdict(job.parameters.kept()) | {"run_dir": RUN_DIR}
-    for number, (name, path) in enumerate(paths.items(), 1):
-        job.progress(f"notebook {number} of {len(paths)}: {name}")
-        ready = kernel.result()
-        kernel = in_background(kernels.start) if number < len(paths) else kernel
-        executed = in_background(execute, path, parameters, kernels, ready, job.steps.cell_timeout).result()
-        _write_notebook(executed.notebook, job.folder.building, path.name)
-        if executed.problem:
-            gaps.append(_notebook_gap(name, path.name, executed.problem))
-            job.progress(f"notebook {gaps[-1].reason}")
+    running: deque[tuple[str, Path, Future[Executed]]] = deque()
+    with quiet():
+        for number, (name, path) in enumerate(paths.items(), 1):
+            if len(running) == SIDE_BY_SIDE:
+                gaps += _finish(job, *running.popleft())
+            job.progress(f"notebook {number} of {len(paths)}: {name}")
+            ready = kernel if number == 1 else in_background(kernels.start)
+            running.append((name, path, in_background(_execute, job, path, kernels, ready)))
+        while running:
+            gaps += _finish(job, *running.popleft())
     return gaps
+
+
+def _execute(job: _Job, path: Path, kernels: Kernels, kernel: Future[AsyncKernelManager]) -> Executed:
+    parameters = asdict(job.parameters.kept()) | {"run_dir": RUN_DIR}
+    return execute(path, parameters, kernels, kernel.result(), job.steps.cell_timeout)
+
+
+def _finish(job: _Job, name: str, path: Path, executed: Future[Executed]) -> list[Gap]:
+    """Wait for a notebook, and keep it."""
+    done = executed.result()
+    _write_notebook(done.notebook, job.folder.building, path.name)
+    if not done.problem:
+        return []
+    gap = _notebook_gap(name, path.name, done.problem)
+    job.progress(f"notebook {gap.reason}")
+    return [gap]
 
 
 def _draw_charts(job: _Job, case: Case) -> list[Gap]:
