@@ -3,6 +3,8 @@
 import pytest
 
 from incident.analysis.case import Case
+from incident.analysis.checks import END_TO_END
+from incident.sources.matrices import load_matrix
 
 SERVING = {"traffic": [{"time": "10:00:00", "revision_name": "chat-00002-bbb", "percent": 100}]}
 OPENED = {"log": "requests", "at": "10:01:00", "revision": "chat-00002-bbb", "status": 101, "url": "https://chat/ws"}
@@ -121,3 +123,18 @@ def test_positive_sign(evidence, frames, sign):
     """What the probe saw outweighs what the log holds; a socket on another revision shows nothing of this one."""
     found = Case(evidence({"frames": SERVING | frames})).positive_sign
     assert (found and (found.because, found.probed)) == sign
+
+
+def test_what_was_not_tried_is_skipped(evidence):
+    """A recorded source without handshakes has the checks by name, so that nobody takes their absence for a pass."""
+    gap = {"frame": "handshakes", "reason": "no handshakes.json", "remedy": "incident probe", "kind": "absent"}
+    checks = Case(evidence({"frames": SERVING | {"logs": [OPENED]}, "gaps": [gap]})).checks
+    tried = [(check.check, check.kind, check.expected) for check in checks if check.because == "no handshakes.json"]
+    assert tuple(tried) == END_TO_END
+    assert {check.status for check in checks if check.check != "clean-startup"} == {"skipped"}
+
+
+def test_the_end_to_end_checks_are_those_of_their_matrix():
+    """Two lists of the same seven would drift."""
+    matrix = load_matrix("e2e").checks
+    assert tuple((check.name, check.kind, check.expect or "accepted") for check in matrix) == END_TO_END

@@ -26,6 +26,13 @@ ENDS = (
 )  # fmt: skip
 """What the platform says when an instance ends, or does not begin."""
 
+END_TO_END: tuple[tuple[str, Literal["http", "websocket"], str], ...] = (
+    ("health", "http", "200"), ("no-header-refused", "websocket", "403"), ("x-test-type", "websocket", "accepted"),
+    ("x-e2e-test", "websocket", "accepted"), ("message-returns", "websocket", "accepted"),
+    ("held-open", "websocket", "accepted"), ("second-connection", "websocket", "accepted"),
+)  # fmt: skip
+"""The checks of the matrix `e2e`, which a test keeps the same as its file."""
+
 PRODUCTION = re.compile(r"(?:^|[-_.\s])(?:prod|production|live)(?:$|[-_.\s])")
 
 
@@ -35,7 +42,7 @@ def checks(evidence: Evidence, entries: pd.DataFrame, sign: PositiveSign | None)
     `entries` are the error entries, `sign` what shows that the service works.
     """
     tried = [_handshake(row) for row in evidence.handshakes.to_dict("records")]
-    found = [*tried, clean_startup(evidence, entries, sign), auth_bypass_closed(evidence)]
+    found = [*(tried or _not_tried(evidence)), clean_startup(evidence, entries, sign), auth_bypass_closed(evidence)]
     before = {check["check"]: check["observed"] for check in (evidence.before or {}).get("checks", [])}
     return [replace(check, before=before.get(check.check)) for check in found]
 
@@ -92,6 +99,13 @@ def _handshake(row: Mapping[str, Any]) -> Check:
     status: Status = known["status"] if known["status"] in ("failed", "ok", "skipped") else "uncertain"
     kind: Literal["http", "websocket"] = "http" if known["kind"] == "http" else "websocket"
     return Check(str(known["name"]), kind, known["expected"] or "", observed(known), status, known["because"] or "")
+
+
+def _not_tried(evidence: Evidence) -> list[Check]:
+    """The end-to-end checks, skipped, where a source has no handshakes: nothing was tried, and nothing is passed."""
+    gap = evidence.gap("handshakes")
+    because = gap.reason if gap else "no handshake was tried"
+    return [Check(name, kind, expected, "", "skipped", because) for name, kind, expected in END_TO_END]
 
 
 def _took_traffic(revisions: pd.DataFrame, serving: Sequence[str]) -> pd.Timestamp:
