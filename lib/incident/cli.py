@@ -147,7 +147,7 @@ SCOPE_OPTIONS = {
     "endpoint": ("URL", "What to probe; the service's own URL unless given."),
     "matrix": ("NAME", "The handshakes to try, by name or file."),
     "before": ("RUN", "The run to compare with."),
-    "source": ("SOURCE", "cloud (unless given), sample:NAME or run:RUN."),
+    "source": ("SOURCE", "cloud (unless given), export:DIR, sample:NAME, run:RUN."),
     "incident": ("NAME", "Keep the run under this name, not the runbook's."),
 }
 

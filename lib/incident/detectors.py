@@ -25,94 +25,25 @@ TAG_BUT_BRACKET = re.compile(TAG.removesuffix(r"\]"))
 
 # --- names -----------------------------------------------------------------------------------------------------------
 
-PASSWORDS = frozenset(
-    {
-        "password",
-        "passwords",
-        "passwd",
-        "pwd",
-        "passphrase",
-        "passcode",
-    }
-)
+PASSWORDS = frozenset(("password passwords passwd pwd passphrase passcode").split())
 SECRETS = PASSWORDS | frozenset(
-    {
-        "secret",
-        "token",
-        "credential",
-        "credentials",
-        "authorization",
-        "jwt",
-        "bearer",
-        "signature",
-        "sig",
-        "dsn",
-        "apikey",
-        "phpsessid",
-        "jsessionid",
-        "sessionid",
-    }
+    (
+        "secret token credential credentials authorization jwt bearer signature sig dsn apikey phpsessid "
+        "jsessionid sessionid"
+    ).split()
 )
 SECRET_ENDINGS = ("password", "passwd", "secret", "token", "apikey", "accesskey", "secretkey", "privatekey")
 # `API_KEY_STAGING`, `SECRET_KEY_BASE`, `password_hash`: the noun is the word before.
 QUALIFIERS = frozenset(
-    {
-        "base",
-        "value",
-        "hash",
-        "b64",
-        "base64",
-        "pem",
-        "raw",
-        "plain",
-        "old",
-        "new",
-        "current",
-        "previous",
-        "prod",
-        "production",
-        "staging",
-        "dev",
-        "test",
-        "v",
-    }
+    ("base value hash b64 base64 pem raw plain old new current previous prod production staging dev test v").split()
 )
 # Sec-WebSocket-Key is a nonce, sent in clear (RFC 6455 section 4.1, rule 7).
 HARMLESS_KEYS = frozenset(
-    {
-        "websocket",
-        "socket",
-        "public",
-        "publishable",
-        "primary",
-        "foreign",
-        "partition",
-        "cache",
-        "sort",
-        "row",
-        "object",
-        "group",
-        "routing",
-        "index",
-        "hash",
-        "range",
-        "dedup",
-        "idempotency",
-        "lookup",
-        "composite",
-        "unique",
-        "map",
-        "dict",
-        "translation",
-        "message",
-        "label",
-        "tag",
-        "column",
-        "field",
-        "missing",
-        "unknown",
-        "invalid",
-    }
+    (
+        "websocket socket public publishable primary foreign partition cache sort row object group routing index "
+        "hash range dedup idempotency lookup composite unique map dict translation message label tag column field "
+        "missing unknown invalid"
+    ).split()
 )
 QUERY_SECRETS = frozenset(
     {"key", "auth", "pass", "sid", "ticket", "session", "code", "otp", "nonce", "state"}
@@ -143,55 +74,11 @@ WORD_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # --- values that are not secret --------------------------------------------------------------------------------------
 
 PROSE = frozenset(
-    {
-        "is",
-        "was",
-        "are",
-        "has",
-        "had",
-        "not",
-        "no",
-        "must",
-        "may",
-        "cannot",
-        "could",
-        "should",
-        "does",
-        "the",
-        "this",
-        "required",
-        "invalid",
-        "expired",
-        "missing",
-        "denied",
-        "unknown",
-        "empty",
-        "rejected",
-        "revoked",
-        "refused",
-        "failed",
-        "malformed",
-        "bad",
-        "wrong",
-        "given",
-        "absent",
-        "provided",
-        "present",
-        "verification",
-        "permission",
-        "field",
-        "str",
-        "string",
-        "bytes",
-        "int",
-        "bool",
-        "optional",
-        "any",
-        "error",
-        "unexpected",
-        "unsupported",
-        "blank",
-    }
+    (
+        "is was are has had not no must may cannot could should does the this required invalid expired missing "
+        "denied unknown empty rejected revoked refused failed malformed bad wrong given absent provided present "
+        "verification permission field str string bytes int bool optional any error unexpected unsupported blank"
+    ).split()
 )
 PROSE_WORD = re.compile(r"[a-z'.,:!()-]+|[0-9]{1,3}")
 PLACEHOLDER = re.compile(
