@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup drill test browser check lab samples pictures lock clean
+.PHONY: setup drill test slow browser check lab samples pictures lock clean
 
 setup: $(READY)
 
@@ -27,6 +27,10 @@ drill: setup
 
 test: setup
 	@$(BIN)/python -m pytest
+
+# What takes minutes, or needs servers of its own (nginx, haproxy, node); what is not installed is skipped by name.
+slow: setup
+	@$(BIN)/python -m pytest -m slow
 
 # The report in a real browser: Chromium, as Debian's package installs it.
 browser: setup
