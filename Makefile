@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SERVERS := build/servers
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup drill test slow browser check lab samples pictures lock clean
+.PHONY: setup drill test slow servers browser check lab samples pictures lock clean
 
 setup: $(READY)
 
@@ -28,9 +29,24 @@ drill: setup
 test: setup
 	@$(BIN)/python -m pytest
 
-# What takes minutes, or needs servers of its own (nginx, haproxy, node); what is not installed is skipped by name.
-slow: setup
+# What takes minutes, or needs servers of its own; what is not installed is skipped by name.
+slow: setup $(SERVERS)/.ready
 	@$(BIN)/python -m pytest -m slow
+
+# Real servers for the slow tests, apart from the project's environment; nginx, haproxy, node, Apache and Caddy are
+# Debian's.
+$(SERVERS)/.ready: tests/servers/requirements.txt tests/servers/package.json | setup
+	@$(BIN)/python -m venv $(SERVERS)/python
+	@$(BIN)/uv pip sync --quiet --system-certs --python $(SERVERS)/python/bin/python tests/servers/requirements.txt || \
+	  $(SERVERS)/python/bin/python -m pip install --quiet --requirement tests/servers/requirements.txt
+	@mkdir -p $(SERVERS)/node && cp tests/servers/package.json $(SERVERS)/node/
+	-@cd $(SERVERS)/node && npm install --no-save --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# docs/servers.md as it is observed now: what the probe says of each real server.
+servers: setup $(SERVERS)/.ready
+	-@$(BIN)/python -m pytest -m slow tests/servers
+	@cp $(SERVERS)/servers.md docs/servers.md
 
 # The report in a real browser: Chromium, as Debian's package installs it.
 browser: setup
