@@ -7,14 +7,15 @@ how long it took.
 
 Theory of operation. `http1.ResponseHead` reads status line and headers, because a client that waits for the body loses
 the status of a refusal whose body is cut or never ends. It reads leniently, as RFC 9112 allows: a refusal in HTTP/1.0
-or with bare line feeds is still a refusal. A 101 has to keep every rule of `RULES`, in the order of `OPENING_CHECKS`.
+or with bare line feeds is still a refusal. A 101 has to keep every rule of `RULES`, in their order.
 After that the frames are read by `websockets`' sans-I/O `Protocol`, which answers pings and closes too.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +27,15 @@ from websockets.utils import accept_key
 from incident.http1 import Fault, ResponseHead, printable, refusal_words, shown, tokens
 
 MESSAGE_BYTES: Final = 2**20
-MESSAGE_COUNT: Final = 64  # enough to find an answer in; a server that floods must not fill the memory
+KEPT: Final = 2 * MESSAGE_BYTES  # characters of the newest texts: an answer is found there, whatever floods in after it
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What our request asked for, which the answer is checked against."""
+
+    key: str
+    subprotocols: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,98 +53,55 @@ RULES: Final = {
     rule.name: rule
     for rule in (
         Rule("status-101", "RFC 6455 4.1, 1", "refused", "answered {detail}; only 101 opens a WebSocket", "status"),
+        Rule("http-version", "RFC 6455 4.1", "broken", "the answer is not HTTP/1.1: {detail}", "status"),
+        Rule("http-malformed", "RFC 9112 2, 4, 5", "broken", "the answer is not valid HTTP: {detail}"),
         Rule("upgrade", "RFC 6455 4.1, 2", "broken", "101 needs 'Upgrade: websocket', but {detail}", "headers"),
         Rule("connection", "RFC 6455 4.1, 3", "broken", "101 needs 'Connection: Upgrade', but {detail}", "headers"),
         Rule("accept-missing", "RFC 6455 4.1, 4", "broken", "101 needs Sec-WebSocket-Accept, but {detail}", "headers"),
         Rule("accept-wrong", "RFC 6455 4.1, 4", "broken", "Sec-WebSocket-Accept does not fit: {detail}", "headers"),
         Rule("extension", "RFC 6455 4.1, 5", "broken", "an extension that was not offered: {detail}", "headers"),
         Rule("subprotocol", "RFC 6455 4.1, 6", "broken", "a subprotocol that was not offered: {detail}", "headers"),
-        Rule("http-malformed", "RFC 9112 2, 4, 5", "broken", "the answer is not HTTP: {detail}"),
-        Rule("http-version", "RFC 6455 4.1", "broken", "the answer is not HTTP/1.1: {detail}", "status"),
         Rule("limit", "RFC 6455 10.4", "broken", "the answer is too long to read: {detail}"),
         Rule("frame", "RFC 6455 5", "broken", "accepted, then a bad frame: {detail}", "open"),
         Rule("utf-8", "RFC 6455 8.1", "broken", "accepted, then text that is not UTF-8: {detail}", "open"),
         Rule("close-code", "RFC 6455 7.4", "broken", "accepted, then a close that is not valid: {detail}", "open"),
     )
 }
+"""Every rule that can decide against an endpoint, in the order in which they are looked at."""
 
-
-@dataclass(frozen=True)
-class Offer:
-    """What our request asked for, which the answer is checked against."""
-
-    key: str
-    subprotocols: tuple[str, ...] = ()
-
-
-def version_wrong(head: ResponseHead, offer: Offer) -> str | None:
-    """A 101 exists only from HTTP/1.1 on."""
-    return None if head.version >= (1, 1) else f"it says HTTP/{head.version[0]}.{head.version[1]}"
-
-
-def head_irregular(head: ResponseHead, offer: Offer) -> str | None:
-    """What a lenient reader passes over, and many clients do not."""
-    return head.irregular or None
-
-
-def upgrade_wrong(head: ResponseHead, offer: Offer) -> str | None:
-    """One value, `websocket` in any case."""
-    values = head.get_all("upgrade")
-    return None if [value.lower() for value in values] == ["websocket"] else shown(values)
-
-
-def connection_wrong(head: ResponseHead, offer: Offer) -> str | None:
-    """A list that has `upgrade` in any case."""
-    values = head.get_all("connection")
-    return None if "upgrade" in (token.lower() for token in tokens(values)) else shown(values)
-
-
-def accept_missing(head: ResponseHead, offer: Offer) -> str | None:
-    """The header has to be there."""
-    return None if head.get_all("sec-websocket-accept") else shown([])
-
-
-def accept_wrong(head: ResponseHead, offer: Offer) -> str | None:
-    """One value: the base64 of the SHA-1 of our key and the GUID of RFC 6455."""
-    values = head.get_all("sec-websocket-accept")
-    return None if values == [accept_key(offer.key)] else shown(values)
-
-
-def extension_wrong(head: ResponseHead, offer: Offer) -> str | None:
-    """No extension was offered, so none may be chosen."""
-    values = head.get_all("sec-websocket-extensions")
-    return shown(values) if values else None
-
-
-def subprotocol_wrong(head: ResponseHead, offer: Offer) -> str | None:
-    """At most one, and one of those offered, in the same case."""
-    values = head.get_all("sec-websocket-protocol")
-    return None if not values or (len(values) == 1 and values[0] in offer.subprotocols) else shown(values)
-
-
-OPENING_CHECKS: Final[tuple[tuple[str, Callable[[ResponseHead, Offer], str | None]], ...]] = (
-    ("http-version", version_wrong),
-    ("http-malformed", head_irregular),
-    ("upgrade", upgrade_wrong),
-    ("connection", connection_wrong),
-    ("accept-missing", accept_missing),
-    ("accept-wrong", accept_wrong),
-    ("extension", extension_wrong),
-    ("subprotocol", subprotocol_wrong),
+OPENING_HEADERS: Final[tuple[tuple[str, str, Callable[[list[str], Offer], bool]], ...]] = (
+    ("upgrade", "upgrade", lambda values, offer: [value.lower() for value in values] == ["websocket"]),
+    ("connection", "connection", lambda values, offer: "upgrade" in (token.lower() for token in tokens(values))),
+    ("accept-missing", "sec-websocket-accept", lambda values, offer: bool(values)),
+    ("accept-wrong", "sec-websocket-accept", lambda values, offer: values == [accept_key(offer.key)]),
+    ("extension", "sec-websocket-extensions", lambda values, offer: not values),  # none is ever offered
+    ("subprotocol", "sec-websocket-protocol", lambda values, offer: all_offered(values, offer.subprotocols)),
 )
+"""Of a rule that one header keeps or breaks: the header, and whether all its values together keep it."""
+
+
+def all_offered(values: Sequence[str], subprotocols: Sequence[str]) -> bool:
+    """At most one subprotocol, and one of those offered, in the same case."""
+    return not values or (len(values) == 1 and values[0] in subprotocols)
 
 
 def opening_fault(head: ResponseHead, offer: Offer) -> Fault | None:
     """The first rule that a whole response head breaks, or None where it opens the WebSocket."""
     if head.status != 101:
         return Fault("status-101", refusal_words(head))
-    broken = ((rule, check(head, offer)) for rule, check in OPENING_CHECKS)
-    return next((Fault(rule, detail) for rule, detail in broken if detail is not None), None)
+    if head.version < (1, 1):
+        return Fault("http-version", f"it says HTTP/{head.version[0]}.{head.version[1]}")
+    if head.irregular:  # a lenient reader passes over it, and many clients do not
+        return Fault("http-malformed", head.irregular)
+    seen = ((rule, head.get_all(header), kept_by) for rule, header, kept_by in OPENING_HEADERS)
+    return next((Fault(rule, shown(values)) for rule, values, kept_by in seen if not kept_by(values, offer)), None)
 
 
 def fault_words(fault: Fault, head: ResponseHead) -> str:
-    """The words of the rule that decided, with what was seen."""
-    return RULES[fault.rule].words.format(detail=fault.detail or head.beginning)
+    """The words of the rule that decided, with what was seen, and the status where the answer got that far."""
+    words = RULES[fault.rule].words.format(detail=fault.detail or head.beginning)
+    cut_short = fault.rule in ("http-malformed", "limit") and head.status not in (None, 101)
+    return f"{words}, after {refusal_words(head)}" if cut_short else words
 
 
 class CloseCodeError(ProtocolError):
@@ -156,7 +122,8 @@ class Frames(Protocol):
     def __init__(self) -> None:
         """Begin right after the 101."""
         super().__init__(CLIENT, state=OPEN, max_size=MESSAGE_BYTES)
-        self.texts: list[str] = []
+        self.texts: deque[str] = deque()
+        self._kept = 0
         self._decoder: codecs.IncrementalDecoder | None = None
         self._text = ""
 
@@ -173,14 +140,29 @@ class Frames(Protocol):
     def _take_text(self, decoder: codecs.IncrementalDecoder, data: bytes, fin: bool) -> None:
         self._text += decoder.decode(data, fin)
         if fin:
-            self.texts = [*self.texts, self._text][-MESSAGE_COUNT:]
+            self._keep(self._text)
             self._text = ""
+
+    def _keep(self, text: str) -> None:
+        self.texts.append(text)
+        self._kept += len(text) + 1
+        while self._kept > KEPT:
+            self._kept -= len(self.texts.popleft()) + 1
 
     def fault(self) -> Fault | None:
         """The rule that the frames broke; a close that was read whole is never a fault."""
         found = (rule for kind, rule in FRAME_RULES if isinstance(self.parser_exc, kind))
         rule = None if self.close_rcvd else next(found, None)
-        return Fault(rule, printable(str(self.parser_exc))) if rule else None
+        return Fault(rule, frame_words(self.parser_exc)) if rule else None
+
+
+def frame_words(error: Exception | None) -> str:
+    """What is wrong with a frame, in few words."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"{error.reason} (position {error.start})"
+    if isinstance(error, PayloadTooBig):
+        return f"it accepted, then sent a message of more than {MESSAGE_BYTES} bytes"
+    return printable(str(error))
 
 
 def check_close(data: bytes) -> None:
@@ -294,7 +276,7 @@ class Handshake:
         return self.frames.close_rcvd if self.frames else None
 
     def got(self, text: str) -> bool:
-        """Whether one of the newest 64 text messages has this text in it."""
+        """Whether one of the text messages has this text in it."""
         return any(text in message for message in self.frames.texts) if self.frames else False
 
 

@@ -3,18 +3,20 @@
 Decides: where status line and headers end, and which rule of HTTP they break. Reads: the bytes of one connection, in
 whatever pieces they come. Cannot tell: anything of the body; what follows the head is kept in `rest`, unread.
 
-It reads leniently, as RFC 9112 allows: bare line feeds, HTTP/1.0, a status without the space before its empty reason.
-What was read leniently is in `irregular` and `version`, for those who may not let it pass.
+It reads leniently, as RFC 9112 allows: bare line feeds (2.2), folded headers (5.2), HTTP/1.0, no space before an empty
+reason. What was read leniently is in `irregular` and `version`, for those who may not let it pass.
 """
 
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 LINE_BYTES: Final = 8192  # the usual limit of HTTP servers, and websockets' own
-HEADER_COUNT: Final = 128
+HEADER_COUNT: Final = 128  # lines, so that folded ones count too
 INTERIM_COUNT: Final = 8
 TAP_BYTES: Final = 64
 BODY_BYTES: Final = 65536
@@ -48,6 +50,7 @@ class ResponseHead:
         self._code: int | None = None
         self.reason = ""
         self.headers: list[tuple[str, str]] = []
+        self._lines = 0
         self.interim: list[int] = []
         self.irregular = ""  # what was read leniently, and would stop a 101
         self.complete = False
@@ -109,17 +112,25 @@ class ResponseHead:
             if self.version[0] != 1:
                 raise Fault("http-version", f"it says HTTP/{self.version[0]}")
         elif line:
-            self.headers.append(parse_header(line))
-            if len(self.headers) > HEADER_COUNT:
-                raise Fault("limit", f"more than {HEADER_COUNT} headers")
+            self._lines += 1
+            if self._lines > HEADER_COUNT:
+                raise Fault("limit", f"more than {HEADER_COUNT} header lines")
+            self._take_header(line)
         elif is_interim(self._code):
             self._pass_interim(self._code)
         else:
             self.complete = True
 
+    def _take_header(self, line: bytes) -> None:
+        if line[:1] in (b" ", b"\t") and self.headers:  # RFC 9112 5.2: a client reads it as one line
+            name, value = self.headers.pop()
+            line = f"{name}: {value} ".encode("latin-1") + line.lstrip(b" \t")
+            self.irregular = f"the header {name!r} goes on in a second line"
+        self.headers.append(parse_header(line))
+
     def _pass_interim(self, status: int) -> None:
         self.interim.append(status)
-        self._code, self.headers, self.irregular = None, [], ""
+        self._code, self.headers, self._lines, self.irregular = None, [], 0, ""
         if len(self.interim) > INTERIM_COUNT:
             raise Fault("limit", f"more than {INTERIM_COUNT} interim responses")
 
@@ -129,19 +140,25 @@ def is_interim(status: int) -> bool:
     return 100 <= status < 200 and status != 101
 
 
+SIGN_BYTES: Final = {0: 9, 0x15: 2, 0x16: 2}  # how much tells HTTP/2 frames or TLS records, by the first byte
+HTTP2_FRAME: Final = re.compile(rb"\0..[\4\7].\0{4}", re.DOTALL)  # SETTINGS or GOAWAY, of the whole connection
+
+
 def begins_like_http(data: bytes | bytearray) -> bool:
     """Whether a line may be read; raises where no further byte could make it HTTP, so that no silence is waited for."""
-    if data[:1] == b"\0" and len(data) < 9:
-        return False  # an HTTP/2 frame's head has nine bytes
-    if len(data) >= 9 and data[0] == 0 and data[3] == 4 and data[5:9] == bytes(4):
+    if data[:5] == b"HTTP/"[: len(data)]:
+        return True
+    if len(data) < SIGN_BYTES.get(data[0], 0):
+        return False
+    if HTTP2_FRAME.match(data):
         raise Fault("http-version", "it is HTTP/2 frames")
-    if data[:5] != b"HTTP/"[: len(data)]:
-        raise Fault("http-malformed")
-    return True
+    is_tls = data[0] in (0x15, 0x16) and data[1] == 3
+    raise Fault("http-malformed", "it is TLS, so this port wants wss:// or https://" if is_tls else "")
 
 
 STATUS_LINE: Final = re.compile(rb"HTTP/(\d)(?:\.(\d))? ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?")
-HEADER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
+HEADER_NAME: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+HEADER: Final = re.compile(rb"(" + HEADER_NAME + rb"):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
 
 
 def parse_status_line(line: bytes) -> tuple[tuple[int, int], int, str]:
@@ -151,7 +168,7 @@ def parse_status_line(line: bytes) -> tuple[tuple[int, int], int, str]:
     ((1, 1), 403, '')
     """
     if not (match := STATUS_LINE.fullmatch(line)):
-        raise Fault("http-malformed", f"status line {quoted(line)}")
+        raise Fault("http-malformed", f"its status line is {quoted(line)}")
     major, minor, status, reason = match.groups()
     return (int(major), int(minor or 0)), int(status), (reason or b"").decode("latin-1")
 
@@ -163,8 +180,18 @@ def parse_header(line: bytes) -> tuple[str, str]:
     ('upgrade', 'websocket')
     """
     if not (match := HEADER.fullmatch(line)):
-        raise Fault("http-malformed", f"header line {quoted(line.partition(b':')[0])}")
+        raise Fault("http-malformed", header_fault(line))
     return match[1].decode("ascii").lower(), match[2].decode("latin-1")
+
+
+def header_fault(line: bytes) -> str:
+    """What is wrong with a header's line, without its value."""
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return f"the header line {quoted(line)} has no colon"
+    if not re.fullmatch(HEADER_NAME, name):
+        return f"the header name {quoted(name)} has a character that no name may have"
+    return f"the header {quoted(name)} has a control character in its value"
 
 
 def quoted(data: bytes) -> str:
@@ -182,16 +209,26 @@ def shown(values: Sequence[str]) -> str:
     return f"it is {printable(', '.join(values), 60)!r}" if values else "there is none"
 
 
-REFUSAL_HEADERS: Final = {401: "www-authenticate", 426: "sec-websocket-version", 429: "retry-after", 503: "retry-after"}
+REFUSAL_HEADERS: Final = {
+    **dict.fromkeys((200, 404), "content-type"),  # text/html: a page of the site answered, and no WebSocket
+    **dict.fromkeys(range(300, 309), "location"),
+    **dict.fromkeys((502, 504), "server"),  # a gateway says so of what lies behind it
+    **dict.fromkeys((429, 503), "retry-after"),
+    401: "www-authenticate",
+    405: "allow",
+    407: "proxy-authenticate",
+    426: "sec-websocket-version",
+}
+"""The header of a refusal that says what is wanted instead, or who speaks."""
 
 
 def refusal_words(head: ResponseHead) -> str:
-    """Status and reason, and the one header that says what is wanted instead; a location without user or query."""
-    name = "location" if 300 <= (head.status or 0) < 400 else REFUSAL_HEADERS.get(head.status or 0, "")
-    bare = re.compile(r"(?<=//)[^/@]*@|[?#].*")
-    values = [bare.sub("", value) for value in head.get_all(name)] if name else []
-    wants = f" ({name}: {printable(values[0], 80)})" if values else ""
-    return f"{head.status} {printable(head.reason, 60)}".rstrip() + wants
+    """Status and reason, and the one header that says more; a location without user or query."""
+    name = REFUSAL_HEADERS.get(head.status or 0, "")
+    said = next(iter(head.get_all(name)), "")
+    said = re.sub(r"(?<=//)[^/@]*@|[?#].*", "", said) if name == "location" else said
+    more = f" ({name}: {printable(said, 80)})" if said else ""
+    return f"{head.status} {printable(head.reason, 60)}".rstrip() + more
 
 
 class Answer:
@@ -225,8 +262,8 @@ class Answer:
 
     @property
     def body(self) -> str:
-        """The body as far as it was read, without the marks of its chunks."""
-        return self._body()[0].decode("utf-8", "replace") if self.head.complete else ""
+        """The body as far as it was read, without the marks of its chunks, and unpacked."""
+        return unpacked(self._body()[0], self.head).decode("utf-8", "replace") if self.head.complete else ""
 
     @property
     def done(self) -> bool:
@@ -237,10 +274,10 @@ class Answer:
 
     def _body(self) -> tuple[bytes, bool]:
         body = bytes(self.head.rest[:BODY_BYTES])
-        if "chunked" in (value.lower() for value in self.head.get_all("transfer-encoding")):
+        if "chunked" in (coding.lower() for coding in tokens(self.head.get_all("transfer-encoding"))):
             return dechunked(body)
-        length = next(iter(self.head.get_all("content-length")), "")
-        size = int(length) if re.fullmatch(r"[0-9]{1,9}", length) else BODY_BYTES
+        length = re.fullmatch(r"[0-9]{1,9}", next(iter(self.head.get_all("content-length")), ""))
+        size = int(length[0]) if length else BODY_BYTES
         return body[:size], len(body) >= min(size, BODY_BYTES)
 
 
@@ -253,3 +290,11 @@ def dechunked(data: bytes) -> tuple[bytes, bool]:
             return body, True
         body, data = body + data[start : start + size], data[start + size + 2 :]
     return body, full
+
+
+def unpacked(body: bytes, head: ResponseHead) -> bytes:
+    """A body without its gzip or deflate, which a server may use unasked (RFC 9110 12.5.3); else as it is."""
+    if {"gzip", "x-gzip", "deflate"} & {coding.lower() for coding in tokens(head.get_all("content-encoding"))}:
+        with suppress(zlib.error):
+            return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, BODY_BYTES)
+    return body

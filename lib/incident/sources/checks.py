@@ -111,7 +111,9 @@ class Sighting:
     body: str = ""
     reachable: bool = True
     loopback: bool = False
-    attempts: int = 1
+    addresses: list[Row] = field(default_factory=list)
+    tls: Row | None = None
+    unchecked: str = ""  # why the certificate is not trusted, of a connection that went on all the same
     timings: dict[str, float | None] = field(default_factory=dict)
 
 
@@ -135,7 +137,7 @@ def duration(seconds: float) -> str:
     >>> duration(0.0804), duration(1.24)
     ('80 ms', '1.2 s')
     """
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f}".removesuffix(".0") + " s"
 
 
 def ending_words(seen: Sighting) -> str:
@@ -163,6 +165,15 @@ def judge(check: Check, seen: Sighting, control: bool | None) -> tuple[Status, s
         return judge_unreachable(check, seen, control)
     met = meets_http(check, seen) if check.kind == "http" else meets_websocket(check, seen)
     return ("ok" if met else "failed"), "; ".join(filter(None, words(check, seen)))
+
+
+def passed_over(seen: Sighting) -> list[str]:
+    """What was not checked, which is said aloud, once for all tries.
+
+    >>> passed_over(Sighting(unchecked="certificate has expired"))
+    ['the certificate was not checked (--insecure): certificate has expired']
+    """
+    return [f"the certificate was not checked (--insecure): {seen.unchecked}"] if seen.unchecked else []
 
 
 def judge_unreachable(check: Check, seen: Sighting, control: bool | None) -> tuple[Status, str]:

@@ -7,6 +7,7 @@ whether the name resolves.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote_plus, urlsplit
@@ -54,7 +55,7 @@ def parse_target(url: str, path: str = "", kind: str = "websocket") -> Target:
     scheme = ("http" if kind == "http" else "ws") + ("s" if secure else "")
     base = parts.path.rstrip("/") if path else parts.path or "/"
     asked = quote(base + path + (f"?{parts.query}" if parts.query else ""), safe=SAFE)
-    host = str(parts.hostname)
+    host = ascii_name(str(parts.hostname))
     target = Target(secure, host, port or DEFAULT_PORTS[parts.scheme], asked, "")
     return Target(secure, host, target.port, asked, f"{scheme}://{target.host_header}{hide_values(asked)}")
 
@@ -77,6 +78,20 @@ def split(url: str) -> tuple[SplitResult, int | None]:
     return parts, port
 
 
+def ascii_name(host: str) -> str:
+    """A host as it is asked for: a name of other letters in its ASCII form (RFC 5891).
+
+    >>> ascii_name("bücher.example")
+    'xn--bcher-kva.example'
+    """
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        raise UsageError(f"url host {host[:60]!r} cannot be written in ASCII: give its xn-- form") from None
+
+
 def hide_values(path: str) -> str:
     """A request target whose query keeps its names alone.
 
@@ -97,3 +112,31 @@ def parse_address(text: str, name: str = "connect-to") -> tuple[str, int]:
     if not match or not 0 < int(match[3]) < 65536:
         raise UsageError(f"{name} is {text!r}: give HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
     return match[1] or match[2], int(match[3])
+
+
+def proxies(environ: Mapping[str, str], target: Target) -> str:
+    """A sentence on the proxies that the environment names for a target, and the probe passes by; empty where none is.
+
+    Only the variables' names are in it: a proxy's URL may hold a password. A host in NO_PROXY (the whole name or its
+    end, with a port or without, or `*`) has no proxy that could be missed.
+
+    >>> target = parse_target("wss://echo-7gq2x.a.run.app/ws")
+    >>> proxies({"HTTPS_PROXY": "http://user:secret@proxy:3128", "http_proxy": "http://other"}, target)
+    'HTTPS_PROXY is set and was not used: the probe connects directly'
+    >>> proxies({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": ".run.app"}, target)
+    ''
+    """
+    schemes = ("WSS_PROXY", "HTTPS_PROXY") if target.secure else ("WS_PROXY", "HTTP_PROXY")
+    known = [name for upper in (*schemes, "ALL_PROXY") for name in (upper, upper.lower())]
+    found = [name for name in known if environ.get(name)]
+    excepted = ",".join(environ.get(name, "") for name in ("NO_PROXY", "no_proxy"))
+    if not found or any(matches(target, entry.strip().lower()) for entry in excepted.split(",")):
+        return ""
+    verbs = "is set and was" if len(found) == 1 else "are set and were"
+    return f"{' and '.join(found)} {verbs} not used: the probe connects directly"
+
+
+def matches(target: Target, entry: str) -> bool:
+    """Whether an entry of NO_PROXY names a target."""
+    name = entry.removesuffix(f":{target.port}").strip("[]").removeprefix("*.").removeprefix(".")
+    return entry == "*" or (bool(name) and f".{target.host}".endswith(f".{name}"))

@@ -1,7 +1,7 @@
-"""One connection: resolved, connected, secured and fed to a pure reader, each stage timed and limited.
+"""One connection: its name resolved, its addresses tried, and a pure reader fed with what comes.
 
-Decides: at which stage a connection stops, and the words for it. Reads: the network, by no proxy. Cannot tell: what
-the bytes mean; `handshake` and `http1` do.
+Decides: which address is used, what the others said, when a connection is over. Reads: the network, by no proxy.
+Cannot tell: what the bytes mean; `handshake` and `http1` do.
 """
 
 from __future__ import annotations
@@ -9,77 +9,29 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import re
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
 from incident.handshake import Handshake
 from incident.http1 import Answer, printable
+from incident.sources.stages import LIMITS, TIMED, Limits, Stages, Stopped
 
-TIMED: Final = ("resolve_s", "connect_s", "tls_s", "status_s", "headers_s", "open_s")
-LATE: Final = {
-    "resolve": "the name did not resolve",
-    "connect": "no connection",
-    "tls": "the TLS handshake did not end",
-    "request": "the request was not taken",
-    "status": "no status line",
-    "headers": "the headers did not end",
-}
+__all__ = [
+    "LIMITS", "TIMED", "Limits", "Resolve", "Stages", "Stopped", "Wire", "connect", "connect_address", "is_loopback",
+    "lay", "reason_words", "resolve",
+]  # fmt: skip
 
+Resolve = Callable[[str, int], Awaitable[list[Any]]]
+"""Host and port to what `socket.getaddrinfo` gives; an `OSError` where there is nothing."""
 
-@dataclass(frozen=True)
-class Limits:
-    """Seconds that each stage may take; `total` holds for a whole handshake, whatever its stages do."""
-
-    resolve: float = 5
-    connect: float = 5
-    tls: float = 5
-    status: float = 15  # a cold start of Cloud Run takes seconds, and is no outage
-    headers: float = 5
-    total: float = 30
-    message: float = 5
-    close: float = 0.5
-
-
-LIMITS: Final = Limits()
-
-
-class Stopped(Exception):
-    """A connection that ended before an answer, in words."""
-
-
-class Stages:
-    """The stage under way, and the seconds that each took; sending the request counts with the wait for its answer."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Begin with the resolution of the name."""
-        self.clock = clock
-        self.stage = "resolve"
-        self.since = clock()
-        self.timings: dict[str, float | None] = dict.fromkeys(TIMED)
-
-    def enter(self, stage: str) -> None:
-        """Book the time so far on the stage under way, and begin another; `done` is none."""
-        now = self.clock()
-        key = "status_s" if self.stage == "request" else f"{self.stage}_s"
-        if key in self.timings:
-            self.timings[key] = round((self.timings[key] or 0.0) + now - self.since, 6)
-        self.since = now
-        self.stage = stage
-
-    @asynccontextmanager
-    async def limited(self, seconds: float) -> AsyncIterator[None]:
-        """Stop what takes longer, in the words of the stage under way."""
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError:
-            raise Stopped(f"{LATE.get(self.stage, 'no end')} within {seconds:g} s") from None
+UNREAD_BYTES: Final = 2**20
+"""What may wait for the other side to read it: a flood of pings must not fill the memory with our answers."""
 
 
 class Wire(asyncio.Protocol):
@@ -93,6 +45,7 @@ class Wire(asyncio.Protocol):
         self.reader, self.stages = reader, stages
         self.lost = False
         self.reset = False
+        self.ending = "closed"
         self.opened_at: float | None = None
         self.ended_at: float | None = None
         self._changed = asyncio.Event()
@@ -116,8 +69,11 @@ class Wire(asyncio.Protocol):
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The end, in order or by a reset."""
-        self.reset = self.reset or isinstance(error, ConnectionError)
+        """The end: in order, by a reset, or by an alert of TLS, such as for a client certificate that is wanted."""
+        if isinstance(error, ConnectionError):
+            self.reset, self.ending = True, "reset"
+        elif isinstance(error, ssl.SSLError):
+            self.ending = f"ended by TLS ({reason_words(error)})"
         self._end()
 
     def _stamp(self) -> None:
@@ -150,7 +106,7 @@ class Wire(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Write, where there is still somebody to read."""
-        if data and not self.lost:
+        if data and not self.lost and self.transport.get_write_buffer_size() < UNREAD_BYTES:
             self.transport.write(data)
 
     def flush(self) -> None:
@@ -165,15 +121,26 @@ class Wire(asyncio.Protocol):
 
     async def wait(self, condition: Callable[[], bool], seconds: float) -> None:
         """The same, for a time; whether it came is for the caller to look at."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(seconds, 0)):
-                await self.until(condition)
+        if seconds > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.until(condition)
+
+
+def reason_words(error: ssl.SSLError) -> str:
+    """OpenSSL's reason as words; one that Python has no name for is taken from the message.
+
+    >>> reason_words(ssl.SSLError(1, "[SSL] tlsv1 alert no application protocol (_ssl.c:1006)"))
+    'tlsv1 alert no application protocol'
+    """
+    named = getattr(error, "reason", None) or re.sub(r"^\[.*?\] ?| ?\(_ssl\.c:\d+\)$", "", str(error.strerror))
+    return printable(named).replace("_", " ").lower()
 
 
 async def resolve(host: str, port: int) -> list[Any]:
     """The addresses of a name, by a daemon thread: an executor's would hold up our end for a dead resolver."""
     with suppress(socket.gaierror):
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return numeric(host, port)
     loop = asyncio.get_running_loop()
     future: asyncio.Future[list[Any]] = loop.create_future()
 
@@ -193,22 +160,62 @@ async def resolve(host: str, port: int) -> list[Any]:
     return await future
 
 
-async def connect(host: str, port: int, stages: Stages, limits: Limits) -> socket.socket:
-    """A connected socket to the first address that takes it; raises `Stopped` with what each address said."""
+@lru_cache(maxsize=64)
+def numeric(host: str, port: int) -> list[Any]:
+    """The address of a host that is written as one; the host goes as bytes, as text loads the codec of other names."""
+    return socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+
+
+async def connect(
+    host: str,
+    port: int,
+    stages: Stages,
+    limits: Limits,
+    resolver: Resolve = resolve,
+    tried: list[dict[str, Any]] | None = None,
+) -> socket.socket:
+    """A connected socket to the first address that takes it; raises `Stopped` with what each address said.
+
+    Each address goes to `tried` as it is tried: address, port, family (IPv4, IPv6), connect_s (seconds until it took or
+    failed) and error (None for the one that is used).
+    """
+    tried = [] if tried is None else tried
     try:
         async with stages.limited(limits.resolve):
-            addresses = await resolve(host, port)
+            addresses = await resolver(host, port)
     except (OSError, UnicodeError) as error:
-        raise Stopped(f"the name {host} does not resolve: {getattr(error, 'strerror', None) or 'not a name'}") from None
+        why = getattr(error, "strerror", None) or "not a name"
+        raise Stopped(f"the name {printable(host)} does not resolve: {why}") from None
     stages.enter("connect")
-    said = []
     for family, kind, proto, _, address in addresses:
-        try:
-            return await connect_address(family, kind, proto, address, stages, limits)
-        except (OSError, Stopped) as error:
-            why = os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else str(error)
-            said.append(f"{address[0]} port {address[1]}: {why}")
-    raise Stopped("; ".join(said))
+        tried.append(record(family, address))
+        if sock := await try_address(family, kind, proto, address, stages, limits, tried[-1]):
+            return sock
+    said = [f"{made['address']} port {made['port']}: {made['error']}" for made in tried]
+    raise Stopped("; ".join(said) or f"the name {printable(host)} has no address")
+
+
+def record(family: int, address: Any) -> dict[str, Any]:
+    """What is kept of an address; until it took the connection, its error is that it has not."""
+    name = "IPv6" if family == socket.AF_INET6 else "IPv4"
+    words = "not connected when the time for all was over"
+    return {"address": address[0], "port": address[1], "family": name, "connect_s": None, "error": words}
+
+
+async def try_address(
+    family: int, kind: int, proto: int, address: Any, stages: Stages, limits: Limits, made: dict[str, Any]
+) -> socket.socket | None:
+    """A socket, or None with the error in its record."""
+    began = stages.clock()
+    try:
+        sock = await connect_address(family, kind, proto, address, stages, limits)
+        made["error"] = None
+        return sock
+    except (OSError, Stopped) as error:
+        made["error"] = os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else str(error)
+        return None
+    finally:
+        made["connect_s"] = round(stages.clock() - began, 6)
 
 
 async def connect_address(
@@ -226,39 +233,15 @@ async def connect_address(
     return sock
 
 
-def is_loopback(sock: socket.socket) -> bool:
-    """Whether the other end is this machine."""
-    return ipaddress.ip_address(sock.getpeername()[0].partition("%")[0]).is_loopback
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own.
 
-
-def tls_context() -> ssl.SSLContext:
-    """OpenSSL's defaults, `SSL_CERT_FILE` among them, and ALPN for HTTP/1.1 alone: over h2 there is no 101.
-
-    Kept for the paths that it was made from: reading the certificates takes longer than most handshakes.
+    >>> is_loopback("127.0.0.2"), is_loopback("::1"), is_loopback("fe80::1%lo")
+    (True, True, False)
     """
-    return _tls_context(ssl.get_default_verify_paths())
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
-@lru_cache(maxsize=4)
-def _tls_context(paths: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-async def secure(sock: socket.socket, wire: Wire, context: ssl.SSLContext | None, host: str, limits: Limits) -> None:
-    """Lay the wire over a socket, with TLS where there is a context for it."""
-    loop = asyncio.get_running_loop()
-    if context is None:
-        await loop.create_connection(lambda: wire, sock=sock)
-        return
-    wire.stages.enter("tls")
-    try:
-        async with wire.stages.limited(limits.tls):
-            await loop.create_connection(lambda: wire, sock=sock, ssl=context, server_hostname=host)
-    except ssl.SSLCertVerificationError as error:
-        raise Stopped(f"the certificate is not trusted: {printable(error.verify_message)}") from None
-    except ssl.SSLError as error:
-        raise Stopped(f"the TLS handshake failed: {printable(str(error.reason or error))}") from None
-    except OSError:
-        raise Stopped("the connection ended in the TLS handshake") from None
+async def lay(sock: socket.socket, wire: asyncio.Protocol) -> None:
+    """Lay a wire over a socket, without TLS."""
+    await asyncio.get_running_loop().create_connection(lambda: wire, sock=sock)
