@@ -2,43 +2,88 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import pty
+import re
+import shlex
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+import click
 import pytest
+from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
+
+from incident.cli import main
+from incident.cli.probe import check_options, parse_headers, refuse_with_matrix
+from incident.findings import EXIT_CODES, STATUSES
+from incident.sources.matrices import load_matrix
+from incident.sources.matrix_file import FIELDS, matrix_names
+
+
+class Service:
+    """A server on loopback that answers 403 to everybody, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        """Listen."""
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.listener.getsockname()[1])
+        self.asked: list[str] = []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        """Answer one after the other, until the listener is shut down."""
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            with peer:
+                self.asked.append(peer.recv(65536).decode())
+                peer.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    def sent(self, header: str) -> list[str | None]:
+        """What each request had in a header."""
+        found = (re.search(rf"^{header}: (.*)\r$", request, re.MULTILINE | re.IGNORECASE) for request in self.asked)
+        return [match[1] if match else None for match in found]
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    """A server on loopback that answers 403 to everybody."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def service() -> Iterator[Service]:
+    """A running server."""
+    held = Service()
+    with held.listener:
+        yield held
+        held.listener.shutdown(socket.SHUT_RDWR)
 
-        def serve() -> None:
-            while True:
-                try:
-                    peer, _ = listener.accept()
-                except OSError:
-                    return
-                with peer:
-                    peer.recv(65536)
-                    peer.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
-        threading.Thread(target=serve, daemon=True).start()
-        yield int(listener.getsockname()[1])
-        listener.shutdown(socket.SHUT_RDWR)
+@pytest.fixture
+def port(service: Service) -> int:
+    """Its port."""
+    return service.port
 
 
 def incident(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command, as a shell runs it."""
+    ours = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    ours |= {"GOOGLE_APPLICATION_CREDENTIALS": ""} | environment
     command = [sys.executable, "-m", "incident", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=30, env=os.environ | environment, check=False
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=ours, check=False)
+
+
+def notes(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """The notes on standard error, each in one line again; none is wider than a terminal."""
+    assert max(map(len, result.stderr.splitlines()), default=0) <= 80
+    return [" ".join(note.split()) for note in result.stderr.split("note: ")[1:]]
 
 
 def test_exit_codes_and_output(port: int) -> None:
@@ -49,10 +94,8 @@ def test_exit_codes_and_output(port: int) -> None:
     assert (document["schema"], document["status"], document["handshakes"][0]["http_status"]) == (1, "ok", 403)
     failed = incident("probe", f"ws://127.0.0.1:{port}/ws")
     assert failed.returncode == 3
-    assert failed.stdout.splitlines()[2:] == [
-        "    answered 403 Forbidden; only 101 opens a WebSocket",
-        "0 of 1 checks ok",
-    ]
+    assert "answered 403 Forbidden; only 101 opens a WebSocket" in failed.stdout
+    assert failed.stdout.splitlines()[-1] == "0 of 1 checks ok"
 
 
 def test_matrix(port: int) -> None:
@@ -92,10 +135,54 @@ def test_matrix(port: int) -> None:
         ),
         (["ws://h/", "--hold", "-1"], "hold is -1 seconds: give 0 to 3600, the longest request timeout of Cloud Run"),
         (["ws://h/", "--hold", "nan"], "hold is nan seconds: give 0 to 3600, the longest request timeout of Cloud Run"),
-        (["ws://h/", "--matrix", "e3e"], "matrix 'e3e' is not known: use one of e2e, or a path to a .yaml"),
+        (
+            ["ws://h/", "--matrix", "e3e"],
+            "matrix 'e3e' is not known: use one of authentication, e2e, headers, origins, paths, or a path to a .yaml",
+        ),
         (
             ["ws://h/", "--matrix", "e2e", "--header", "A: CANARY"],
-            "--header and --matrix exclude each other: write it into the matrix's file",
+            "--header and --matrix exclude each other, but for Authorization: write it into the file",
+        ),
+        (
+            ["ws://h/", "--matrix", "e2e", "--subprotocol", "chat"],
+            "--subprotocol and --matrix exclude each other: write it into the matrix's file",
+        ),
+        (
+            ["ws://h/", "--matrix", "e2e", "--expect-message", "hi"],
+            "--expect-message and --matrix exclude each other: write it into the matrix's file",
+        ),
+        (
+            ["https://a.run.app", "--matrix", "e2e", "--header", "Authorization: CANARY", "--id-token"],
+            "--header Authorization and --id-token exclude each other with --matrix: give one of them",
+        ),
+        (["ws://h/", "--json", "--metrics"], "--json and --metrics exclude each other: give one of them"),
+        (["ws://h/", "--parallel", "2"], "--parallel is for --matrix: a single handshake has no other beside it"),
+        (
+            ["ws://h/", "--matrix", "headers", "--parallel", "2"],
+            "matrix 'headers' is intrusive, and runs one try a second: leave out --parallel",
+        ),
+        (
+            ["ws://h/", "--matrix", "headers", "--retries", "1"],
+            "matrix 'headers' is intrusive, and runs one try a second: leave out --retries",
+        ),
+        (["ws://h/", "--audience", "https://h"], "--audience is for --id-token: give both, or neither"),
+        (["ws://h/", "--service", "chat"], "--service is for --id-token: give both, or neither"),
+        (
+            ["wss://h/", "--id-token", "--service", "chat"],
+            "--service alone names no service: give --project and --region too",
+        ),
+        (
+            ["wss://chat.example.com/", "--id-token"],
+            "chat.example.com is not known to be the service's: give --project, --region and --service, so that its "
+            "URLs and custom audiences can be read",
+        ),
+        (
+            ["ws://a.run.app/", "--id-token"],
+            "an ID token is not sent to a.run.app over plain text: give a wss:// or an https:// URL",
+        ),
+        (
+            ["wss://a.run.app/", "--id-token", "--insecure"],
+            "--insecure and --id-token exclude each other: whoever answers would get the token",
         ),
         (
             ["ws://h/", "--connect-to", "h"],
@@ -105,8 +192,8 @@ def test_matrix(port: int) -> None:
 )
 def test_usage(arguments: list[str], message: str) -> None:
     """Wrong usage ends with 2 and one line that helps, and no value of a header is in it."""
-    result = incident("probe", *arguments)
-    assert (result.returncode, result.stdout) == (2, "")
+    result = CliRunner().invoke(main, ["probe", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"incident: {message}\n"
     assert "CANARY" not in result.stderr
 
@@ -118,6 +205,179 @@ def test_header_values_are_never_printed(port: int) -> None:
         result = incident("probe", f"ws://127.0.0.1:{port}/ws?token=CANARY", *secret, *shown)
         assert result.returncode == 3
         assert "CANARY" not in result.stdout + result.stderr
+
+
+def test_notes_go_to_standard_error(port: int) -> None:
+    """What is to be known of this side is said before the rows, and never among them; no proxy's address is shown."""
+    url = f"ws://127.0.0.1:{port}/ws"
+    result = incident("probe", url, "--insecure", "--json", HTTP_PROXY="http://u:CANARY@127.0.0.1:1")
+    assert notes(result) == [
+        "HTTP_PROXY is set and was not used: the probe connects directly",
+        "--insecure: the certificate is not checked, so whoever answers may not be this service",
+    ]
+    assert json.loads(result.stdout)["handshakes"][0]["http_status"] == 403
+
+
+def test_an_intrusive_matrix_says_what_it_sends(service: Service, tmp_path: Path) -> None:
+    """Names of headers, never their values."""
+    file = tmp_path / "own.yaml"
+    file.write_text("intrusive: true\nchecks:\n  - {name: a, headers: {X-Own: CANARY}, expect: 403}\n")
+    result = incident("probe", f"http://127.0.0.1:{service.port}", "--matrix", str(file))
+    assert (result.returncode, service.sent("X-Own")) == (0, ["CANARY"])
+    assert notes(result) == [
+        f"matrix 'own' is intrusive: it sends 1 check to 127.0.0.1:{service.port}, one a second, with X-Own"
+    ]
+    assert "CANARY" not in result.stdout + result.stderr
+
+
+def test_parallel_says_that_the_rules_do_not_allow_it(port: int) -> None:
+    """Whoever reads the rows knows what they were made with; the rows keep their order."""
+    result = incident("probe", f"http://127.0.0.1:{port}", "--matrix", "e2e", "--parallel", "7", "--json")
+    assert notes(result) == [
+        "7 checks at a time: RFC 6455 section 4.1 allows one connection to a host that is still connecting"
+    ]
+    assert [row["name"] for row in json.loads(result.stdout)["handshakes"]][::6] == ["health", "second-connection"]
+
+
+def test_metrics(port: int) -> None:
+    """What a textfile collector reads: the samples alone, one newline at the end, and the same exit code."""
+    result = incident("probe", f"ws://127.0.0.1:{port}/ws", "--metrics", "--expect", "403")
+    assert (result.returncode, result.stderr) == (0, "")
+    families = {family.name for family in text_string_to_metric_families(result.stdout)}
+    assert {"probe_success", "probe_http_status_code"} <= families
+    assert result.stdout.endswith("\n")
+    assert not result.stdout.endswith("\n\n")
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colour_only_on_a_terminal(port: int, no_color: str, coloured: bool) -> None:
+    """A terminal of its own is made for it; files, pipes and NO_COLOR get none."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "incident", "probe", f"ws://127.0.0.1:{port}/ws"]
+    environment = os.environ | {"NO_COLOR": no_color, "TERM": "xterm"}
+    subprocess.run(command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment, timeout=30, check=False)
+    os.close(theirs)
+    shown = os.read(ours, 65536)
+    os.close(ours)
+    assert (b"\x1b[" in shown) is coloured
+    assert "\x1b[" not in incident("probe", f"ws://127.0.0.1:{port}/ws", NO_COLOR=no_color).stdout
+
+
+def test_help_fits_a_terminal() -> None:
+    """Every option has its words, and no line is cut by 80 columns."""
+    shown = incident("probe", "--help").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    for option in ("--matrix", "--header", "--origin", "--subprotocol", "--expect", "--hold", "--connect-to", "--retries",
+                   "--metrics", "--send", "--expect-message", "--insecure", "--parallel", "--id-token", "--json"):  # fmt: skip
+        assert f"  {option}" in shown
+
+
+class Metadata(BaseHTTPRequestHandler):
+    """Google's metadata server, as far as google-auth asks it for an ID token; the token names its audience."""
+
+    def do_GET(self) -> None:
+        """Answer only what carries the header of its protocol."""
+        assert self.headers["Metadata-Flavor"] == "Google"
+        url = urlsplit(self.path)
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        if url.path.endswith("/identity"):
+            self.reply("text/html", id_token(parse_qs(url.query)["audience"][0]))
+        else:
+            self.reply("application/json", json.dumps({"email": "probe@my-project.iam.gserviceaccount.com"}))
+
+    def reply(self, kind: str, body: str) -> None:
+        """One answer."""
+        self.send_response(200)
+        for name, value in (("Metadata-Flavor", "Google"), ("Content-Type", kind), ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def id_token(audience: str) -> str:
+    """A token of the right form, signed by nobody."""
+    parts = ({"alg": "none"}, {"aud": audience, "exp": int(time.time()) + 3600}, {"signature": "CANARY"})
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+
+
+@pytest.fixture
+def metadata() -> Iterator[ThreadingHTTPServer]:
+    """A metadata server on loopback; `asked` are the paths it was asked for."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Metadata)
+    server.asked = []  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def at(address: str) -> dict[str, str]:
+    """The environment in which google-auth looks for a metadata server there, once; and a proxy that nobody may ask."""
+    return {
+        "GCE_METADATA_HOST": address, "GCE_METADATA_IP": address, "GCE_METADATA_DETECT_RETRIES": "1",
+        "HTTP_PROXY": "http://127.0.0.1:1", "NO_PROXY": "a.run.app",
+    }  # fmt: skip
+
+
+def test_id_token_of_the_metadata_server(service: Service, metadata: ThreadingHTTPServer) -> None:
+    """On Cloud Run and Compute Engine: fetched for the service's URL, sent to it, shown nowhere."""
+    url, there = "ws://canary---chat-7gq2x-uc.a.run.app/ws", f"127.0.0.1:{service.port}"
+    result = incident(
+        "probe", url, "--id-token", "--connect-to", there, "--expect", "403", "--json",
+        **at(f"127.0.0.1:{metadata.server_port}"),
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, "")
+    sent = service.sent("Authorization")[0]
+    assert sent is not None
+    claims = sent.removeprefix("Bearer ").split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(claims + "=="))["aud"] == "https://chat-7gq2x-uc.a.run.app"
+    assert json.loads(result.stdout)["handshakes"][0]["sent"] == ["Authorization"]
+    assert all(part not in result.stdout for part in sent.removeprefix("Bearer ").split("."))
+
+
+def test_id_token_in_a_matrix(service: Service, metadata: ThreadingHTTPServer) -> None:
+    """Only the checks that may carry it do; it is fetched once."""
+    result = incident(
+        "probe", "ws://chat-7gq2x-uc.a.run.app", "--matrix", "authentication", "--id-token",
+        "--connect-to", f"127.0.0.1:{service.port}", **at(f"127.0.0.1:{metadata.server_port}"),
+    )  # fmt: skip
+    assert result.returncode == 3
+    assert [bool(value) for value in service.sent("Authorization")] == [False, True, True]
+    assert service.sent("Authorization")[1] == "Bearer incident.not-a.token"
+    assert sum("/identity" in path for path in metadata.asked) == 1  # type: ignore[attr-defined]
+    assert notes(result) == [
+        "matrix 'authentication' is intrusive: it sends 3 checks to chat-7gq2x-uc.a.run.app, one a second, with "
+        "Authorization, X-Test-Type, an ID token"
+    ]
+
+
+def test_no_id_token_to_be_had(service: Service) -> None:
+    """gcloud's user credentials make none through google-auth: the row is skipped and says the way that works."""
+    result = incident(
+        "probe", "ws://chat-7gq2x-uc.a.run.app/ws", "--id-token", "--connect-to", f"127.0.0.1:{service.port}", "--json",
+        **at("127.0.0.1:1"),
+    )  # fmt: skip
+    row = json.loads(result.stdout)["handshakes"][0]
+    assert (result.returncode, row["status"], service.asked) == (4, "skipped", [])
+    assert row["because"] == (
+        "no ID token: google-auth found no service account's key in GOOGLE_APPLICATION_CREDENTIALS and no metadata "
+        "server; it makes none of gcloud's user credentials: give --header "
+        '"Authorization: Bearer $(gcloud auth print-identity-token)"'
+    )
+    assert result.stderr == ""
+
+
+def test_the_token_of_gcloud(service: Service, tmp_path: Path) -> None:
+    """Beside a matrix a header Authorization is the token, for those checks that may carry one."""
+    file = tmp_path / "own.yaml"
+    file.write_text("checks:\n  - {name: a, id_token: false}\n  - {name: b}\n  - {name: c, id_token: true}\n")
+    url = f"http://127.0.0.1:{service.port}"
+    result = incident("probe", url, "--matrix", str(file), "--header", "authorization: Bearer CANARY")
+    assert service.sent("Authorization") == [None, "Bearer CANARY", "Bearer CANARY"]
+    assert "CANARY" not in result.stdout + result.stderr
 
 
 def test_uncertain_is_four() -> None:
@@ -138,5 +398,74 @@ def test_light_imports(port: int) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True
     ).stderr
     assert "incident" in loaded
-    for heavy in ("pandas", "numpy", "matplotlib", "papermill", "pyarrow", "google", "grpc", "IPython", "nbformat"):
+    for heavy in (
+        "pandas",
+        "numpy",
+        "matplotlib",
+        "papermill",
+        "pyarrow",
+        "google",
+        "grpc",
+        "IPython",
+        "nbformat",
+        "yaml",
+    ):
         assert f"'{heavy}'" not in loaded
+
+
+class TestGuide:
+    """docs/probe.md: what it shows is what there is."""
+
+    PAGE = (Path(__file__).parents[1] / "docs" / "probe.md").read_text(encoding="utf-8")
+    COMMANDS = re.findall(r"^incident probe .*$", PAGE, re.MULTILINE)
+
+    @pytest.mark.parametrize("line", COMMANDS)
+    def test_every_command_is_one(self, line: str) -> None:
+        """Options, and which of them go together, without sending anything."""
+        words = shlex.split(line.split(" > ")[0].replace("$(gcloud auth print-identity-token)", "TOKEN"))[2:]
+        with main.commands["probe"].make_context("probe", words):
+            context = click.get_current_context()
+            check_options(context.params)
+            headers = parse_headers(context.params["headers"])
+            if context.params["matrix"]:
+                refuse_with_matrix(headers)
+                load_matrix(context.params["matrix"])
+
+    def test_every_option_that_it_names(self) -> None:
+        """Prose is not run, so its options are looked up."""
+        known = {name for parameter in main.commands["probe"].params for name in parameter.opts}
+        assert set(re.findall(r"--[a-z][a-z-]*", self.PAGE)) <= known
+
+    def test_every_matrix_with_what_it_is(self) -> None:
+        """A matrix that is not in the table is not found."""
+        table = re.findall(r"^\| `([a-z0-9]+)` \| .* \| (yes)? ?\|$", self.PAGE, re.MULTILINE)
+        assert sorted((name, bool(intrusive)) for name, intrusive in table) == [
+            (name, load_matrix(name).intrusive) for name in matrix_names()
+        ]
+
+    def test_its_own_matrix(self, tmp_path: Path) -> None:
+        """People begin with a copy of it."""
+        file = tmp_path / "own.yaml"
+        file.write_text(re.findall(r"```yaml\n(.*?)```", self.PAGE, re.DOTALL)[0])
+        assert [check.expected for check in load_matrix(str(file)).checks] == ["200", "accepted", "4403"]
+
+    def test_every_field(self) -> None:
+        """All that a check may say is in the table."""
+        table = self.PAGE.split("| field | is |")[1].split("\n\n")[0]
+        rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+        assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == {
+            name for names in FIELDS.values() for name in names
+        }
+
+    def test_exit_codes(self) -> None:
+        """Scripts are written from this table."""
+        table = dict(re.findall(r"^\| (\d) \| (.*) \|$", self.PAGE, re.MULTILINE))
+        assert {code: [status for status in STATUSES if f"`{status}`" in words] for code, words in table.items()} == {
+            "2": [], **{str(code): [name for name in STATUSES if EXIT_CODES[name] == code] for code in EXIT_CODES.values()},
+        }  # fmt: skip
+
+    def test_metrics(self, port: int) -> None:
+        """The names that it promises are printed."""
+        result = CliRunner().invoke(main, ["probe", f"ws://127.0.0.1:{port}/ws", "--metrics"])
+        for name in re.findall(r"`(probe_\w+)`", self.PAGE):
+            assert f'\n{name}{{check="handshake",place="endpoint"}} ' in result.stdout

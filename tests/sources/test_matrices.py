@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from websockets.http11 import Request, Response
 from incident.findings import UsageError
 from incident.sources.checks import Check, Row
 from incident.sources.endpoint import Surroundings
-from incident.sources.matrices import Matrix, load_matrix, matrix_names, probe_document, run_matrix
+from incident.sources.id_tokens import IdToken
+from incident.sources.matrices import Matrix, announcement, load_matrix, probe_document, run_matrix
+from incident.sources.matrix_file import matrix_names
 
 HERE = Surroundings(control=None)
 
@@ -54,7 +58,8 @@ intrusive: true
 checks:
   - {name: a, path: '/x?y=1', headers: {X-On: on, X-N: 1.0}, origin: https://o.example, subprotocols: [chat, v2],
      expect: 4401, send: hi, expect_message: hi, hold: 0.25, connections: 3}
-  - {name: b, kind: http, expect: 204, body_contains: ready}
+  - {name: b, kind: http, expect: 204, body_contains: ready, id_token: false}
+  - {name: c, path: '{other_case}', origin: '{origin}', id_token: true}
 """
     assert load_matrix(write(tmp_path, text)) == Matrix(
         "own",
@@ -64,12 +69,17 @@ checks:
                 None, "hi", "hi", 0.25, 3,
             ),
             Check("b", "http", "{health_path}", expect="204", body_contains="ready"),
+            Check("c", path="{other_case}", origin="{origin}"),
         ),
         intrusive=True,
+        id_token={"b": False, "c": True},
     )  # fmt: skip
 
 
-WEBSOCKET_FIELDS = "name, kind, path, headers, expect, origin, subprotocols, send, expect_message, hold, connections"
+WEBSOCKET_FIELDS = (
+    "name, kind, path, headers, id_token, expect, origin, subprotocols, send, expect_message, hold, connections"
+)
+KNOWN = "authentication, e2e, headers, origins, paths"
 
 MISTAKES = {
     "unknown-top": ("chekcs: []\n", "line 1: 'chekcs' is not a field of a matrix: use one of checks, intrusive"),
@@ -87,7 +97,7 @@ MISTAKES = {
     "field-of-other-kind": (
         "checks:\n  - name: a\n    kind: http\n    hold: 1\n",
         "line 4: 'hold' is not a field of a check of kind http: "
-        "use one of name, kind, path, headers, expect, body_contains",
+        "use one of name, kind, path, headers, id_token, expect, body_contains",
     ),
     "field-twice": ("checks:\n  - name: a\n    name: b\n", "line 3: 'name' is given twice: keep one"),
     "name-twice": (
@@ -119,7 +129,20 @@ MISTAKES = {
     "intrusive": ("checks:\n  - name: a\nintrusive: yes\n", "line 3: intrusive is 'yes': give true or false"),
     "path": (
         "checks:\n  - name: a\n    path: '{other}'\n",
-        "line 2: path is '{other}': begin it with /, {websocket_path} or {health_path}",
+        "line 2: path is '{other}': begin it with /, {websocket_path}, {health_path} or {other_case}",
+    ),
+    "path-end": (
+        "checks:\n  - name: a\n    path: '{websocket_path}{health_path}'\n",
+        "line 2: path is '{websocket_path}{health_path}': begin it with /, {websocket_path}, {health_path} or "
+        "{other_case}",
+    ),
+    "origin": (
+        "checks:\n  - name: a\n    origin: '{orgin}'\n",
+        "line 2: origin is '{orgin}': give an origin such as https://app.example, null or {origin}",
+    ),
+    "id-token": (
+        "checks:\n  - name: a\n    id_token: CANARY\n",
+        "line 3: id_token is neither true nor false: a token itself belongs into no file; give --id-token",
     ),
     "reserved-header": (
         "checks:\n  - name: a\n    headers: {Upgrade: h2c}\n",
@@ -158,9 +181,9 @@ def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("e3e", "matrix 'e3e' is not known: use one of e2e, or a path to a .yaml"),
-        ("..", "matrix '..' is not known: use one of e2e, or a path to a .yaml"),
-        ("", "matrix '' is not known: use one of e2e, or a path to a .yaml"),
+        ("e3e", f"matrix 'e3e' is not known: use one of {KNOWN}, or a path to a .yaml"),
+        ("..", f"matrix '..' is not known: use one of {KNOWN}, or a path to a .yaml"),
+        ("", f"matrix '' is not known: use one of {KNOWN}, or a path to a .yaml"),
         ("none.yaml", "matrix 'none.yaml' cannot be read (No such file or directory): give a .yaml file"),
         ("/", "matrix '/' cannot be read (Is a directory): give a .yaml file"),
     ],
@@ -214,13 +237,52 @@ class Service:
         self.open -= 1
 
 
+class Strict(Service):
+    """A service that also asks for an ID token as Cloud Run does, knows one path, and takes its own pages alone."""
+
+    def __init__(self, *, token: str = "") -> None:
+        """With a token, IAM asks for it."""
+        super().__init__()
+        self.token, self.seen = token, list[Request]()
+
+    def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Decide by token, path, origin and header, in that order."""
+        self.seen.append(request)
+        given = request.headers.get("X-Serverless-Authorization") or request.headers.get("Authorization")
+        if self.token and given != self.token:
+            status = HTTPStatus.UNAUTHORIZED if given else HTTPStatus.FORBIDDEN
+            return connection.respond(status, f"no such token: {given}")
+        if request.path not in ("/ws", "/health"):
+            return connection.respond(HTTPStatus.NOT_FOUND, "no such page")
+        if request.headers.get("Origin", own := f"http://{request.headers['Host']}") != own:
+            return connection.respond(HTTPStatus.FORBIDDEN, "origin")
+        if request.path == "/health" and request.headers.get("Upgrade"):
+            return connection.respond(HTTPStatus.BAD_REQUEST, "no socket here")
+        return super().answer(connection, request)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intrusive matrices without their pause, which one test measures."""
+    monkeypatch.setattr("incident.sources.matrices.INTRUSIVE_PAUSE_S", 0)
+
+
+def brisk(name: str) -> Matrix:
+    """A packaged matrix that holds its connections for a moment only."""
+    matrix = load_matrix(name)
+    return replace(matrix, checks=tuple(replace(check, hold=0.05) for check in matrix.checks))
+
+
 def rows_of(matrix: Matrix, service: Service, **options: Any) -> list[Row]:
     """The rows of a matrix against a service on loopback, from a thread as a notebook's kernel would."""
 
     async def both() -> list[Row]:
         async with serve(service.echo, "127.0.0.1", 0, process_request=service.answer) as server:
             port = server.sockets[0].getsockname()[1]
-            return await asyncio.to_thread(run_matrix, f"http://127.0.0.1:{port}", matrix, here=HERE, **options)
+            url = f"http://127.0.0.1:{port}"
+            if isinstance(token := options.get("id_token"), IdToken):
+                options["id_token"] = replace(token, origin=url)
+            return await asyncio.to_thread(run_matrix, url, matrix, here=HERE, **options)
 
     return asyncio.run(both())
 
@@ -251,6 +313,166 @@ def test_intrusive_runs_at_one_a_second() -> None:
     assert time.perf_counter() - began >= 1
 
 
+@pytest.mark.parametrize("options", [{"parallel": 2}, {"here": Surroundings(control=None, retries=1)}])
+def test_intrusive_is_never_faster(options: dict[str, Any]) -> None:
+    """Several at a time, or a retry after half a second, would be a burst by another name."""
+    name = "parallel" if "parallel" in options else "retries"
+    with pytest.raises(UsageError) as caught:
+        run_matrix("http://h", load_matrix("headers"), **options)
+    assert str(caught.value) == (f"matrix 'headers' is intrusive, and runs one try a second: leave out --{name}")
+
+
+def test_which_are_intrusive() -> None:
+    """Those that try headers and credentials; the others send what a browser on some page would."""
+    assert [name for name in matrix_names() if load_matrix(name).intrusive] == ["authentication", "headers"]
+
+
+def test_the_names_of_the_headers_matrix() -> None:
+    """Who decides, header or environment, is read from these names."""
+    assert [check.name for check in load_matrix("headers").checks] == [
+        "no-header", "x-test-type", "x-e2e-test", "both-headers", "wrong-value", "other-case",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("name", ["headers", "origins", "paths"])
+def test_matrix_against_a_good_service(name: str) -> None:
+    """What a matrix expects is what a service that does as it should answers."""
+    rows = rows_of(brisk(name), Strict())
+    assert {row["name"]: row["because"] for row in rows if row["status"] != "ok"} == {}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("name", "failing"),
+    [
+        ("headers", ["no-header", "wrong-value"]),
+        ("origins", ["foreign-origin", "null-origin"]),
+        ("paths", ["trailing-slash", "other-case", "no-such-path", "health-as-websocket", "reserved-healthz"]),
+        ("authentication", ["no-token", "bad-token"]),
+    ],
+)
+def test_matrix_against_a_service_that_lets_everybody_in(name: str, failing: list[str]) -> None:
+    """A matrix that an open door passes would be of no use."""
+    service = Service()
+    service.answer = lambda connection, request: None  # type: ignore[method-assign]
+    rows = rows_of(brisk(name), service)
+    assert [row["name"] for row in rows if row["status"] == "failed"] == failing
+
+
+def test_own_origin_and_other_case() -> None:
+    """What depends on the run is filled in, and a path without letters has no other case to try."""
+    service = Strict()
+    rows_of(brisk("origins"), service)
+    host = service.seen[0].headers["Host"]
+    assert [request.headers.get("Origin") for request in service.seen] == [
+        None, f"http://{host}", "https://foreign-origin.invalid", "null",
+    ]  # fmt: skip
+    service = Strict()
+    rows = rows_of(brisk("paths"), service, websocket_path="/Chat?v=2")
+    assert [request.path for request in service.seen][:3] == ["/Chat?v=2", "/Chat/?v=2", "/cHAT?v=2"]
+    rows = rows_of(brisk("paths"), Strict(), websocket_path="/1")
+    assert [(row["name"], row["because"]) for row in rows if row["status"] == "skipped"] == [
+        ("other-case", "the path '/1' has no letters, so it has no other case")
+    ]
+
+
+@pytest.mark.usefixtures("quick")
+def test_authentication_with_a_token() -> None:
+    """The token goes where the file lets it, and no row shows it, although the service says it back."""
+    service = Strict(token="Bearer CANARY.canary.CANARY")
+    rows = rows_of(brisk("authentication"), service, id_token=IdToken(service.token, ""))
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok"]
+    assert [request.headers.get("Authorization") for request in service.seen] == [
+        None, "Bearer incident.not-a.token", service.token,
+    ]  # fmt: skip
+    assert "CANARY" not in json.dumps(rows)
+    assert rows[2]["sent"] == ["X-Test-Type", "Authorization"]
+
+
+def test_a_token_goes_with_every_check_that_says_nothing() -> None:
+    """A private service answers none of the end-to-end checks otherwise; an application's own token stays."""
+    service = Strict(token="Bearer a.b.c")
+    checks = (
+        Check(path="/ws", headers={"X-Test-Type": "e2e"}),
+        Check("own", path="/ws", headers={"Authorization": "Basic eA==", "X-Test-Type": "e2e"}),
+    )
+    rows = rows_of(Matrix("m", checks), service, id_token=IdToken(service.token, ""))
+    assert [row["status"] for row in rows] == ["ok", "ok"]
+    assert service.seen[1].headers["Authorization"] == "Basic eA=="
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("token", "because"),
+    [
+        (None, "it needs an ID token, and none was asked for: give --id-token"),
+        ("no ID token: nobody has one", "no ID token: nobody has one"),
+    ],
+)
+def test_without_a_token(token: str | None, because: str) -> None:
+    """A check that lacks its token was not tried: that is no failure of the service."""
+    service = Strict(token="Bearer a.b.c")
+    rows = rows_of(brisk("authentication"), service, id_token=token)
+    assert [row["status"] for row in rows] == ["ok", "ok", "skipped"]
+    assert len(service.seen) == 2
+    skipped = rows[2]
+    assert skipped["because"] == because
+    assert (skipped["verdict"], skipped["stage"], skipped["http_status"], skipped["attempts"]) == (None, None, None, 0)
+    assert skipped.keys() == rows[0].keys()
+    assert set(skipped["timings"].values()) == {None}
+
+
+def test_asked_for_and_not_there() -> None:
+    """A handshake without the token that was asked for would be another question, so it is not tried either."""
+    service = Strict(token="Bearer a.b.c")
+    rows = rows_of(Matrix("m", (Check(),)), service, id_token="no ID token: nobody has one")
+    assert [row["status"] for row in rows] == ["skipped"]
+    assert service.seen == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "headers",
+            "matrix 'headers' is intrusive: it sends 6 checks to chat.example.com, one a second, with X-E2E-Test, "
+            "X-Test-Type",
+        ),
+        (
+            "authentication",
+            "matrix 'authentication' is intrusive: it sends 3 checks to chat.example.com, one a second, with "
+            "Authorization, X-Test-Type, an ID token",
+        ),
+        ("e2e", ""),
+    ],
+)
+def test_announcement(name: str, said: str) -> None:
+    """What is about to be sent is said by the names of headers, and never by their values."""
+    assert announcement(load_matrix(name), "wss://chat.example.com") == said
+
+
+def test_parallel() -> None:
+    """Several at a time take no longer than one, never more than were asked for, and the rows keep the file's order."""
+    service = Service()
+    checks = tuple(Check(f"{n}", headers={"X-Test-Type": "e2e"}, hold=0.3 if n % 2 else 0.2) for n in range(16))
+    began = time.perf_counter()
+    rows = rows_of(Matrix("m", checks), service, parallel=8)
+    took = time.perf_counter() - began
+    assert [row["name"] for row in rows] == [check.name for check in checks]
+    assert {row["status"] for row in rows} == {"ok"}
+    assert 1 < service.most <= 8
+    assert took < 16 * 0.25 / 2
+
+
+def test_serial_unless_told_otherwise() -> None:
+    """RFC 6455 4.1 allows one connection to a host that is connecting."""
+    service = Service()
+    checks = tuple(Check(f"{n}", headers={"X-Test-Type": "e2e"}, hold=0.05) for n in range(3))
+    assert len(rows_of(Matrix("m", checks), service)) == 3
+    assert service.most == 1
+
+
 @pytest.mark.parametrize(
     ("endpoint", "options", "message"),
     [
@@ -265,9 +487,15 @@ def test_intrusive_runs_at_one_a_second() -> None:
             "url has a query, and the paths of a matrix are added to it: give the URL up to its path",
         ),
         ("ftp://h", {}, "url scheme is 'ftp': give wss://, ws://, https:// or http:// and a host"),
+        ("http://h", {"parallel": 65}, "parallel is 65: give 1 to 64"),
+        (
+            "http://h:1",
+            {"id_token": IdToken("Bearer CANARY", "http://h")},
+            "http://h:1 is not http://h, and the ID token goes nowhere else",
+        ),
     ],
 )
-def test_refused_before_anything_is_sent(endpoint: str, options: dict[str, str], message: str) -> None:
+def test_refused_before_anything_is_sent(endpoint: str, options: dict[str, Any], message: str) -> None:
     """Wrong usage is said at once, not after half of the checks."""
     with pytest.raises(UsageError) as caught:
         run_matrix(endpoint, load_matrix("e2e"), here=HERE, **options)
