@@ -59,20 +59,106 @@ def test_an_exit_before_it_took_traffic_is_past(evidence):
     assert named(evidence, "clean-startup", logs=[OPENED, EXIT], revisions=revisions).status == "ok"
 
 
+PRODUCTION = [{"service_name": "chat", "labels": '{"env": "production"}'}]
+REFUSED = ACCEPTED | {"verdict": "refused", "http_status": 403}
+BARE = REFUSED | {"name": "no-header-refused", "probe_id": "bare"}
+OFF, ON = '{"E2E_TEST_ENV": "off"}', '{"E2E_TEST_ENV": "switched on"}'
+GOOD_KEY, WEAK_KEY = (
+    '{"E2E_KEY": "not guessable"}',
+    '{"E2E_KEY": "guessable: short, has a year", "E2E_TEST_ENV": "off"}',
+)
+SHUT = "x-test-type was refused with 403, a handshake without a header was refused with 403"
+
+
+def bypass(evidence, bypass="{}", **frames):
+    """The check of a production service whose serving revision has these words on its test variables."""
+    revision = {"revision_name": "chat-00002-bbb", "environment": "{}", "bypass": bypass}
+    frames = {"service": PRODUCTION, "revisions": [revision]} | frames
+    return named(evidence, "auth-bypass-closed", **frames)
+
+
+def test_a_bypass_is_no_fault_outside_production(evidence):
+    """Staging lets its tests in, and is to."""
+    service = [{"service_name": "chat", "labels": "{}"}]
+    check = bypass(evidence, WEAK_KEY, service=service, handshakes=[BARE, ACCEPTED])
+    assert (check.status, check.because) == ("skipped", "the service is not named or labelled production")
+
+
 @pytest.mark.parametrize(
-    ("labels", "because"),
+    ("words", "handshakes", "status", "because"),
     [
-        ("{}", "the service is not named or labelled production"),
+        ("{}", [BARE, REFUSED], "ok", f"{SHUT}; on 00002, no test variable is set"),
+        (OFF, [BARE, REFUSED], "ok", f"{SHUT}; on 00002, no key is guessable and no switch is on (E2E_TEST_ENV)"),
+        (GOOD_KEY, [BARE, REFUSED], "ok", f"{SHUT}; on 00002, no key is guessable and no switch is on (E2E_KEY)"),
         (
-            '{"env": "production"}',
-            "the matrix of authentication checks is run only when asked for: --matrix authentication",
+            "{}", [BARE, ACCEPTED], "failed",
+            "x-test-type was accepted, a handshake without a header was refused with 403",
         ),
+        (
+            ON, [BARE, ACCEPTED], "failed",
+            "x-test-type was accepted, a handshake without a header was refused with 403; "
+            "on 00002, the value of E2E_TEST_ENV is switched on",
+        ),
+        (
+            "{}", [BARE, REFUSED, ACCEPTED | {"name": "wrong-value", "probe_id": "w"}], "failed",
+            "x-test-type was refused with 403, a wrong value of it was accepted too, "
+            "a handshake without a header was refused with 403",
+        ),
+        (WEAK_KEY, [BARE, REFUSED], "failed", "on 00002, the value of E2E_KEY is guessable (short, has a year)"),
+        (WEAK_KEY, [], "failed", "on 00002, the value of E2E_KEY is guessable (short, has a year)"),
+        (ON, [BARE, REFUSED], "uncertain", "on 00002, the value of E2E_TEST_ENV is switched on"),
+        (ON, [], "uncertain", "on 00002, the value of E2E_TEST_ENV is switched on; no handshake was tried"),
+        ('{"E2E_KEY": "not known"}', [BARE, REFUSED], "uncertain", "on 00002, the value of E2E_KEY is not known"),
+        (
+            '{"TEST_X": "neither on nor off"}', [BARE, REFUSED], "uncertain",
+            "on 00002, the value of TEST_X is neither on nor off",
+        ),
+        (
+            "{}", [BARE | {"http_status": 503}, REFUSED], "uncertain",
+            "no-header-refused was refused with 503, x-test-type was refused with 403, "
+            "which does not show who is let in",
+        ),
+        (
+            "{}", [BARE | {"verdict": "accepted", "http_status": 101}, ACCEPTED], "uncertain",
+            "a handshake without a header was accepted too, so the probe cannot tell what a test header lets in",
+        ),
+        ("{}", [BARE], "uncertain", "no handshake with a test header was tried: run the matrix headers or e2e"),
+        ("{}", [], "skipped", "no handshake was tried"),
+    ],
+)  # fmt: skip
+def test_auth_bypass_closed(evidence, words, handshakes, status, because):
+    """Open is failed, so is a key that can be guessed; what is missing is never taken for closed."""
+    check = bypass(evidence, words, handshakes=handshakes)
+    assert (check.status, check.because, check.kind) == (status, because, "log")
+
+
+def test_a_recording_has_the_names_alone(evidence):
+    """Values that were redacted before anyone judged them stay unjudged."""
+    revision = {"revision_name": "chat-00002-bbb", "environment": '{"E2E_KEY": "[redacted:1df01b8774]"}'}
+    check = bypass(evidence, revisions=[revision], handshakes=[BARE, REFUSED])
+    assert (check.status, check.because) == ("uncertain", "on 00002, the value of E2E_KEY is not known")
+
+
+@pytest.mark.parametrize(
+    ("frames", "because"),
+    [
+        ({"revisions": []}, "the environment on 00002 is not known"),
+        ({"traffic": []}, "which revision serves now is not known"),
     ],
 )
-def test_auth_bypass_closed(evidence, labels, because):
-    """What was not tried is skipped with its reason, never passed."""
-    check = named(evidence, "auth-bypass-closed", service=[{"service_name": "chat", "labels": labels}])
-    assert (check.status, check.because) == ("skipped", because)
+def test_an_unknown_environment_is_not_closed(evidence, frames, because):
+    """What a revision sets is not known from its door."""
+    check = bypass(evidence, handshakes=[BARE, REFUSED], **frames)
+    assert (check.status, check.because) == ("uncertain", because)
+
+
+def test_the_worst_of_two_that_serve_counts(evidence):
+    """Half the traffic through an open door is an open door."""
+    shares = [("chat-00002-bbb", 90), ("chat-00003-ccc", 10)]
+    traffic = [{"time": "10:00:00", "revision_name": name, "percent": percent} for name, percent in shares]
+    revision = {"revision_name": "chat-00003-ccc", "environment": "{}", "bypass": WEAK_KEY}
+    check = bypass(evidence, traffic=traffic, revisions=[revision], handshakes=[BARE, REFUSED])
+    assert check.because == "on 00003, the value of E2E_KEY is guessable (short, has a year)"
 
 
 @pytest.mark.parametrize(
@@ -138,3 +224,21 @@ def test_the_end_to_end_checks_are_those_of_their_matrix():
     """Two lists of the same seven would drift."""
     matrix = load_matrix("e2e").checks
     assert tuple((check.name, check.kind, check.expect or "accepted") for check in matrix) == END_TO_END
+
+
+def test_other_places_are_no_checks_of_the_run(evidence):
+    """A canary's refusal fails nobody, and its acceptance shows nothing of what serves."""
+    rows = [REFUSED | {"status": "failed"}, ACCEPTED | {"place": "tag:canary", "probe_id": "other"}]
+    case = Case(evidence({"frames": SERVING | {"handshakes": rows}}))
+    assert [check.check for check in case.checks if check.kind == "websocket"] == ["x-test-type"]
+    assert case.positive_sign is None
+
+
+def test_a_skipped_handshake_is_a_skipped_check(evidence):
+    """A check that needs a token which nobody gave was neither passed nor failed, and is no sign of anything."""
+    row = ACCEPTED | {"status": "skipped", "verdict": None, "http_status": None, "because": "give --id-token"}
+    case = Case(evidence({"frames": SERVING | {"handshakes": [row], "logs": [OPENED]}}))
+    assert [(check.observed, check.status, check.because) for check in case.checks][:1] == [
+        ("", "skipped", "give --id-token")
+    ]
+    assert case.positive_sign.because == "1 sockets opened on the serving revision"

@@ -6,8 +6,6 @@ carried out is `uncertain`; one that does not apply is `skipped` and says why.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -15,6 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from incident import platform
+from incident.analysis.auth_bypass import auth_bypass_closed
 from incident.analysis.effects import ENOUGH
 from incident.evidence import Evidence
 from incident.findings import Check, PositiveSign, Status
@@ -33,15 +32,13 @@ END_TO_END: tuple[tuple[str, Literal["http", "websocket"], str], ...] = (
 )  # fmt: skip
 """The checks of the matrix `e2e`, which a test keeps the same as its file."""
 
-PRODUCTION = re.compile(r"(?:^|[-_.\s])(?:prod|production|live)(?:$|[-_.\s])")
-
 
 def checks(evidence: Evidence, entries: pd.DataFrame, sign: PositiveSign | None) -> list[Check]:
     """Every check of the run: the handshakes in the order they were tried, then those that read the logs.
 
     `entries` are the error entries, `sign` what shows that the service works.
     """
-    tried = [_handshake(row) for row in evidence.handshakes.to_dict("records")]
+    tried = [_handshake(row) for row in evidence.endpoint_handshakes.to_dict("records")]
     found = [*(tried or _not_tried(evidence)), clean_startup(evidence, entries, sign), auth_bypass_closed(evidence)]
     before = {check["check"]: check["observed"] for check in (evidence.before or {}).get("checks", [])}
     return [replace(check, before=before.get(check.check)) for check in found]
@@ -52,7 +49,8 @@ def positive_sign(evidence: Evidence, requested: pd.DataFrame) -> PositiveSign |
 
     A socket counts only on a revision that serves now, and not when enough handshakes after it all failed.
     """
-    tried = evidence.handshakes
+    tried = evidence.endpoint_handshakes
+    tried = tried[tried["status"] != "skipped"]
     if len(tried):
         accepted, wanted = (tried["verdict"] == "accepted").sum(), tried["expected"].isin(["accepted", "101"]).sum()
         words = f"{accepted} of {wanted} handshakes that should be accepted were"
@@ -83,22 +81,12 @@ def clean_startup(evidence: Evidence, entries: pd.DataFrame, sign: PositiveSign 
     return Check("clean-startup", "log", expected, "none", "ok", f"none in {len(evidence.service_logs)} entries")
 
 
-def auth_bypass_closed(evidence: Evidence) -> Check:
-    """`auth-bypass-closed`: in production the test headers open nothing; `skipped` elsewhere."""
-    names = [evidence.scope.service, *map(str, _labels(evidence.service))]
-    expected = "test headers are refused"
-    if not any(PRODUCTION.search(name) for name in names):
-        because = "the service is not named or labelled production"
-        return Check("auth-bypass-closed", "websocket", expected, "", "skipped", because)
-    because = "the matrix of authentication checks is run only when asked for: --matrix authentication"
-    return Check("auth-bypass-closed", "websocket", expected, "", "skipped", because)
-
-
 def _handshake(row: Mapping[str, Any]) -> Check:
     known = {name: None if pd.isna(value) else value for name, value in row.items()}
     status: Status = known["status"] if known["status"] in ("failed", "ok", "skipped") else "uncertain"
     kind: Literal["http", "websocket"] = "http" if known["kind"] == "http" else "websocket"
-    return Check(str(known["name"]), kind, known["expected"] or "", observed(known), status, known["because"] or "")
+    seen = "" if status == "skipped" else observed(known)
+    return Check(str(known["name"]), kind, known["expected"] or "", seen, status, known["because"] or "")
 
 
 def _not_tried(evidence: Evidence) -> list[Check]:
@@ -111,7 +99,3 @@ def _not_tried(evidence: Evidence) -> list[Check]:
 def _took_traffic(revisions: pd.DataFrame, serving: Sequence[str]) -> pd.Timestamp:
     times = revisions.loc[revisions["revision_name"].isin(serving), "traffic_start_time"].dropna()
     return times.min() if len(times) else pd.Timestamp(0, tz="UTC")
-
-
-def _labels(service: pd.DataFrame) -> list[object]:
-    return [value for text in service["labels"].dropna() for value in json.loads(text).values()]
