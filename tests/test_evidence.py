@@ -1,5 +1,6 @@
 """What counts as a gap, and what an archive keeps of evidence."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from incident.evidence import load, save
@@ -26,6 +27,27 @@ def test_a_refused_frame_is_not_called_empty_too(evidence):
     refused = {"frame": "iam", "reason": "403", "remedy": "grant", "kind": "refused"}
     read = evidence({"frames": {}, "not_vouched": ["iam"], "gaps": [refused]})
     assert gaps(read, "iam") == [("refused", "403")]
+
+
+def test_the_endpoint_alone_judges(evidence):
+    """The same check at a tag or at another URL decides nothing; a recording that names no place is the endpoint's."""
+    rows = [{"probe_id": str(place), "place": place} for place in (None, "endpoint", "service", "tag:canary")]
+    read = evidence({"frames": {"handshakes": rows}})
+    assert list(read.endpoint_handshakes["probe_id"]) == ["None", "endpoint"]
+    assert len(read.handshakes) == 4
+
+
+def test_a_recording_without_later_columns(evidence, tmp_path):
+    """Within a schema columns are only added: an older run's file lacks some, and they are null."""
+    rows = {"handshakes": [{"probe_id": "1f", "name": "x", "place": "service"}], "revisions": [{"revision_name": "r"}]}
+    save(evidence({"frames": rows}), tmp_path)
+    for name, later in (("handshakes", ["place", "addresses", "tls", "sent"]), ("revisions", ["bypass"])):
+        file = tmp_path / f"{name}.parquet"
+        pq.write_table(pq.read_table(file).drop_columns(later), file)
+    read = load(tmp_path)
+    assert list(read.endpoint_handshakes["name"]) == ["x"]
+    assert read.handshakes[["place", "addresses", "tls", "sent"]].isna().all(axis=None)
+    assert read.revisions["bypass"].isna().all()
 
 
 @pytest.mark.parametrize(("pulled", "kinds"), [("11:00:59", ["unsettled"]), ("11:01:00", [])])

@@ -73,7 +73,7 @@ def last_good(case: Case, causes: Sequence[Finding]) -> dict[str, str] | None:
 def _probed(case: Case) -> str | None:
     """The one revision that answered the live handshakes: by its own log entries, or because it alone serves."""
     alone = case.serving[0] if len(case.serving) == 1 else ""
-    answered = set(case.evidence.handshakes["revision_name"].fillna(alone)) - {""}
+    answered = set(case.evidence.endpoint_handshakes["revision_name"].fillna(alone)) - {""}
     return answered.pop() if len(answered) == 1 else None
 
 

@@ -32,7 +32,11 @@ LEAST_SILENCE = pd.Timedelta("5min")
 
 @dataclass(frozen=True)
 class Query:
-    """One question asked of a source, and what it cost; `seconds` is the wall time of all its calls."""
+    """One question asked of a source, and what it cost; `seconds` is the wall time of all its calls.
+
+    `gaps` are the reasons why something of its answer is missing. `purpose` is "sizing" where entries were only
+    counted and not kept.
+    """
 
     frame: str
     filter: str
@@ -41,6 +45,8 @@ class Query:
     entries: int
     calls: int
     seconds: float
+    gaps: tuple[str, ...] = ()
+    purpose: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,12 @@ class Evidence:
     def service_logs(self) -> pd.DataFrame:
         """The `logs` frame without what our own probes caused, oldest first: what any judgement reads."""
         return self.logs[self.logs["probe_id"].isna()].reset_index(drop=True)
+
+    @cached_property
+    def endpoint_handshakes(self) -> pd.DataFrame:
+        """The handshakes that judge the run: those of the endpoint, without the same checks at other places."""
+        place = self.handshakes["place"]
+        return self.handshakes[place.isna() | (place == "endpoint")].reset_index(drop=True)
 
     def gap(self, name: str) -> Gap | None:
         """The first gap of a frame, an unsettled tail last; None where the frame is whole."""
@@ -122,7 +134,7 @@ def _unsettled(evidence: Evidence, settle: int = SETTLE_SECONDS) -> Iterable[Gap
 
 def _silent_start(evidence: Evidence) -> Iterable[Gap]:
     times = evidence.logs["timestamp"].sort_values()
-    if len(times) < 2:
+    if len(times) < 2 or _is_capped(evidence):
         return
     began = max([evidence.scope.start, *evidence.service["create_time"].dropna()])
     silence, pause = times.iloc[0] - began, times.diff().max()
@@ -136,9 +148,14 @@ def _silent_revisions(evidence: Evidence) -> Iterable[Gap]:
     seen = set(evidence.service_logs["revision_name"].dropna())
     reported = evidence.gap("logs")
     for name in dict.fromkeys([*evidence.serving(), *_held_traffic(evidence)]):
-        if name not in seen and not (reported and evidence.logs.empty):
+        if name not in seen and not (reported and evidence.logs.empty) and not _is_capped(evidence):
             reason = f"revision {name} held traffic and left no entry in the window"
             yield Gap("logs", reason, "widen the window, or check the log bucket's exclusion filters", "silent")
+
+
+def _is_capped(evidence: Evidence) -> bool:
+    """Whether entries are missing because of a limit, which says so itself."""
+    return any(gap.frame == "logs" and gap.kind == "capped" for gap in evidence.gaps)
 
 
 def _held_traffic(evidence: Evidence) -> list[str]:
@@ -173,7 +190,7 @@ def load(folder: Path) -> Evidence:
         frames={name: _read_frame(name, file) for name, file in files.items() if file.exists()},
         gaps=tuple(Gap(**gap) for gap in saved["gaps"]),
         complete=frozenset(saved["complete"]),
-        queries=tuple(Query(**query) for query in saved["queries"]),
+        queries=tuple(Query(**{**query, "gaps": tuple(query.get("gaps", ()))}) for query in saved["queries"]),
         before=saved["before"],
         notes=tuple(saved["notes"]),
     )

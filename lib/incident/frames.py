@@ -69,12 +69,14 @@ FRAMES: dict[str, Frame] = {
     # traffic_start_time is the earliest of: the first request that the revision served, and, for a revision that the
     # service's traffic names now, its readiness. traffic_end_time is the start of the next revision that took
     # traffic, null for one that the service's traffic statuses still name; where an older revision serves again, a
-    # newer one's end is its own last request.
+    # newer one's end is its own last request. bypass is JSON, what each variable that may switch a test bypass on came
+    # to before its value was replaced by a tag.
     "revisions": Frame(
         {
             "revision_name": TEXT, "create_time": TIME, "creator": TEXT, "image": TEXT, "image_digest": TEXT,
             "commit": TEXT, "build_id": TEXT, "environment": TEXT, "settings": TEXT, "ready": FLAG,
             "ready_reason": TEXT, "ready_message": TEXT, "traffic_start_time": TIME, "traffic_end_time": TIME,
+            "bypass": TEXT,
         },
         ("revision_name",),
     ),
@@ -97,13 +99,16 @@ FRAMES: dict[str, Frame] = {
         ("build_id",),
     ),
     "iam": Frame({"role": TEXT, "member": TEXT}, ("role", "member")),
-    # timings is JSON, in seconds by stage; revision_name is the revision whose request entry carries the probe.
+    # timings is JSON, in seconds by stage; revision_name is the revision whose request entry carries the probe. place
+    # is "endpoint" for what decides the run, "service" or "tag:NAME" for the same check elsewhere. addresses, tls and
+    # sent are JSON: each address that was tried, the TLS session and certificate, the names of the headers sent.
     "handshakes": Frame(
         {
             "probe_id": TEXT, "time": TIME, "name": TEXT, "kind": REPEATED, "url": TEXT, "verdict": REPEATED,
             "stage": REPEATED, "http_status": WHOLE, "rule": REPEATED, "because": TEXT, "subprotocol": TEXT,
             "close_code": WHOLE, "close_reason": TEXT, "held_s": SECONDS, "attempts": WHOLE, "trace_id": TEXT,
-            "timings": TEXT, "expected": TEXT, "status": REPEATED, "revision_name": TEXT,
+            "place": REPEATED, "addresses": TEXT, "tls": TEXT, "sent": TEXT, "timings": TEXT, "expected": TEXT,
+            "status": REPEATED, "revision_name": TEXT,
         },
         ("probe_id",),
     ),

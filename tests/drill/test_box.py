@@ -9,14 +9,20 @@ import time
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from incident import platform
+from incident.analysis.places import places
+from incident.analysis.sides import sides
 from incident.drill.box import Box
 from incident.drill.entries import nanoseconds
+from incident.drill.gcloud_files import documents
 from incident.drill.instances import free_port
 from incident.drill.scenario import Build, Deploy, FinishBuild, load_scenario
+from incident.drill.service import service_v2
+from incident.sources.gather import gather
 
 TOKEN = "/ws?token=u7f3a9c21e5&room=7"
 E2E = {"E2E_TEST_ENV": "staging", "E2E_OAUTH_SIMULATION_KEY": "k", "STAGING_E2E_TEST": "1"}
@@ -372,6 +378,87 @@ def test_a_deploy_leaves_its_entries_in_order():
         ("system_event", ""),
         ("system", "00001-abc"),
     ]
+
+
+CANARY = Deploy("chat-backend-staging-00002-def", "header-detection", "grace@example.com", E2E, "canary", traffic=False)
+
+
+def test_a_tag_reaches_a_revision_without_traffic():
+    """A revision can be tried before it serves: its entries bear its name and the tag's host, as Cloud Run's do."""
+
+    async def work(box):
+        box.build(Build("header-detection", "beef"))
+        await box.deploy(CANARY)
+        (tag,) = box.service.tags
+        headers = {"X-Test-Type": "e2e"}
+        async with connect(tag.url.replace("http", "ws") + "/ws", proxy=None, additional_headers=headers):
+            pass
+        with pytest.raises(InvalidStatus, match="403"):
+            await socket(box, "/ws", additional_headers=headers)
+        await box.frontend.idle()
+        await box.tagged["canary"].idle()
+        told = [
+            (entry.http_request.status, entry.resource.labels["revision_name"])
+            for entry in entries(box, platform.REQUESTS)
+        ]
+        assert sorted(told) == [(101, CANARY.revision), (403, "chat-backend-staging-00001-abc")]
+        urls = [entry.http_request.request_url for entry in entries(box, platform.REQUESTS)]
+        assert f"http://canary---{urlsplit(tag.url).netloc}/ws" in urls
+        shown = [
+            (said.revision[-9:], said.percent, said.tag, said.uri) for said in service_v2(box.service).traffic_statuses
+        ]
+        assert shown == [("00001-abc", 100, "", ""), ("00002-def", 0, "canary", tag.url)]
+        (pinned, tagged) = documents(box, "v1")["service"]["status"]["traffic"]
+        assert pinned == {"revisionName": "chat-backend-staging-00001-abc", "percent": 100}
+        assert tagged == {"revisionName": CANARY.revision, "tag": "canary", "url": tag.url}
+
+    play(work)
+
+
+def test_a_tag_moves_and_keeps_its_url():
+    """A tag is a name: the next revision that is given it answers at the same URL, and one that takes traffic has it."""
+
+    async def work(box):
+        await box.deploy(replace(CANARY, image="baseline"))
+        (before,) = box.service.tags
+        await box.deploy(replace(CANARY, image="baseline", revision="chat-backend-staging-00003-ghi", traffic=True))
+        (after,) = box.service.tags
+        assert (after.url, after.revision) == (before.url, "chat-backend-staging-00003-ghi")
+        assert box.service.serving.name == after.revision
+        assert service_v2(box.service).traffic_statuses[0].type_.name.endswith("_LATEST")
+
+    play(work)
+
+
+def test_the_runs_evidence_of_a_tag_and_of_a_proxy(tmp_path):
+    """Live from end to end: three places, each probe found in the log by its trace, and only the endpoint decides."""
+
+    async def work(box):
+        box.build(Build("header-detection", "beef"))
+        await box.deploy(CANARY)
+        scenario = box.scenario
+        return await asyncio.to_thread(
+            gather,
+            {
+                "source": "cloud", "project": scenario.project, "region": scenario.region, "service": scenario.service,
+                "start": "-5m", "endpoint": box.url.replace("127.0.0.1", "localhost"),
+            },
+            environ={"INCIDENT_GCP_ENDPOINT": box.address}, outputs=tmp_path,
+        )  # fmt: skip
+
+    evidence = play(work)
+    assert list(dict.fromkeys(evidence.handshakes["place"])) == ["endpoint", "service", "tag:canary"]
+    assert len(evidence.endpoint_handshakes) == 7
+    told = places(evidence).set_index(["place", "name"])["difference"].to_dict()
+    assert told == {
+        ("service", "health"): "same", ("service", "no-header-refused"): "same", ("service", "x-test-type"): "same",
+        ("tag:canary", "health"): "same", ("tag:canary", "no-header-refused"): "same",
+        ("tag:canary", "x-test-type"): "mends",
+    }  # fmt: skip
+    both = sides(evidence)
+    assert set(both["seen"] + " by " + both["matched"]) == {"seen by trace"}
+    assert set(both.loc[both["place"] == "tag:canary", "revision_name"]) == {CANARY.revision}
+    assert not any("httpRequest.userAgent" in query.filter for query in evidence.queries)
 
 
 SERVING = """

@@ -7,6 +7,7 @@ from incident.drill.lql import MAX_FILTER, FilterError, parse, parse_time
 from incident.platform import STDERR
 
 ENTRY = new_entry(Origin("p", "r1", "chat", "chat-1"), STDERR, "WARNING", 1_700_000_000_123_456_789)
+ENTRY.trace, ENTRY.http_request.user_agent = "projects/p/traces/1f", "incident/0.1.0 (probe 1f)"
 LOG = "projects/p/logs/run.googleapis.com%2Fstderr"
 
 
@@ -30,6 +31,9 @@ LOG = "projects/p/logs/run.googleapis.com%2Fstderr"
         ('timestamp>"2023-11-14T22:13:20.123456789Z"', False),
         ('timestamp<"2023-11-14T22:13:20.12345679Z"', True),
         ('timestamp<"2023-11-14T23:13:20.123456789+01:00"', False),
+        ('trace=("projects/p/traces/1f" OR "projects/p/traces/2e")', True),
+        ('httpRequest.userAgent="Incident/0.1.0 (probe 1f)"', True),
+        ('httpRequest.userAgent="incident/0.1.0 (probe 2e)"', False),
         ('severity=INFO OR severity=WARNING AND resource.labels.location="r2"', False),
         ('(severity=INFO AND resource.labels.location="r2") OR severity=WARNING', True),
     ],
@@ -46,7 +50,8 @@ def test_what_a_filter_takes(text, taken):
         ('resource.type=~"x"', "unexpected '=~\"x\"' at position 13"),
         ('NOT severity="INFO"', "field 'NOT' is not known: use one of resource.type, logName, insertId, severity, "
          "timestamp, receiveTimestamp, resource.labels.service_name, resource.labels.revision_name, "
-         "resource.labels.location, resource.labels.project_id"),
+         "resource.labels.location, resource.labels.project_id, resource.labels.method, trace, "
+         "httpRequest.userAgent"),
         ('-severity="INFO"', "unexpected '-severity=\"INFO\"' at position 0"),
         ("resource.type=cloud_run_revision", "expected a quoted value for 'resource.type', found 'cloud_run_revision'"),
         ('resource.type>"a"', "'resource.type' cannot be compared with '>'"),

@@ -35,6 +35,13 @@ def test_staging_has_enough_requests_to_rule_an_effect_out(staging):
     assert all(min(count.values()) >= 43 for count in counts if count["health"] != 12)
 
 
+def test_a_revision_with_a_tag():
+    """A revision that takes no traffic is reached by its tag; what takes all of it needs none."""
+    text = RIGHT.replace("by: me}", "by: me, tag: canary, traffic: false}")
+    deploys = [step for given in (RIGHT, text) for step in parse_scenario(given, "x").steps if isinstance(step, Deploy)]
+    assert [(step.tag, step.traffic) for step in deploys] == [("", True), ("canary", False)]
+
+
 def test_right_scenario_is_read():
     """The table below changes one thing at a time in a file that is right."""
     scenario = parse_scenario(RIGHT, "x")
@@ -56,6 +63,8 @@ def test_right_scenario_is_read():
          "scenario x: '../s' is not a name: use small letters, digits and hyphens"),
         ("[base]", "[../base]",
          "scenario x: images.a: '../base' is not a name: use small letters, digits and hyphens"),
+        ("by: me}", "by: me, tag: ../x}",
+         "scenario x: steps[1]: '../x' is not a name: use small letters, digits and hyphens"),
         ("[base]", "[]", "scenario x: images.a: [] is not a list of names"),
         ("kind: http", "kind: ftp", "scenario x: requests.ping.kind: 'ftp' is not websocket or http"),
         ("image: a, by", "image: b, by", "scenario x: steps[1]: image 'b' is not defined: use one of a"),

@@ -55,9 +55,10 @@ def at(number: int) -> str:
 
 
 def gathered(google: Any, tmp_path: Path, **changes: Any) -> Evidence:
-    """Evidence of the stand-in, at a time of our choice."""
+    """Evidence of the stand-in, at a time of our choice; its service's own URL is the endpoint, or as `own` says."""
     options = {key: changes.pop(key) for key in ("on_probe",) if key in changes}
-    environ = {"INCIDENT_GCP_ENDPOINT": google.address}
+    environ = {"INCIDENT_GCP_ENDPOINT": google.address, **changes.pop("environ", {})}
+    google.service.uri = changes.pop("own", changes.get("endpoint") or google.service.uri)
     return gather(CLOUD | changes, now=lambda: NOW, environ=environ, outputs=tmp_path, **options)
 
 
@@ -93,6 +94,78 @@ def test_no_endpoint_is_a_gap(google: Any, tmp_path: Path) -> None:
     assert gap is not None
     assert gap.reason == "the endpoint was not probed: the service did not say its URL"
     assert gap.remedy == "give --endpoint URL"
+
+
+def test_a_token_for_the_checks_that_need_one(
+    google: Any, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is fetched for the service's own audience alone, and what the intrusive matrix sends is said."""
+    asked: list[Any] = []
+
+    def fetched(audience: str, origin: str) -> str:
+        asked.append((audience, origin))
+        return "no ID token: none in this test"
+
+    monkeypatch.setattr("incident.sources.id_tokens.fetch", fetched)
+    evidence = gathered(google, tmp_path, endpoint=service, matrix="authentication")
+    assert asked == [(service, service)]
+    row = evidence.handshakes.set_index("name").loc["id-token"]
+    assert (row["status"], row["because"]) == ("skipped", "no ID token: none in this test")
+    said = f"matrix 'authentication' is intrusive: it sends 3 checks to {service.removeprefix('http://')}, one a second, "
+    assert evidence.notes == (f"{said}with Authorization, X-Test-Type, an ID token",)
+
+
+def test_no_token_for_an_endpoint_that_is_not_the_services(google: Any, service: str, tmp_path: Path) -> None:
+    """A token is good at the service's URLs and audiences, and nobody else may have it."""
+    evidence = gathered(google, tmp_path, endpoint=service, matrix="authentication", own="https://chat-x.a.run.app")
+    row = evidence.handshakes.set_index("name").loc["id-token"]
+    host = service.removeprefix("http://")
+    assert row["status"] == "skipped"
+    assert row["because"] == (
+        f"no ID token: an ID token is not sent to {host}: the service has only https://chat-x.a.run.app"
+    )
+
+
+def test_the_same_checks_at_other_places(google: Any, service: str, tmp_path: Path) -> None:
+    """The endpoint comes first and decides alone; then the service's own URL and each tag's, a few checks each."""
+    told: list[Any] = []
+    other = service.replace("127.0.0.1", "localhost")
+    google.service.traffic_statuses = [
+        {"revision": "chat-00001-abc", "percent": 100},
+        {"revision": "chat-00002-def", "tag": "canary", "uri": other},
+        {"revision": "chat-00002-def", "tag": "again", "uri": other},
+        {"revision": "chat-00003-ghi", "tag": "dead", "uri": "http://127.0.0.1:9"},
+    ]
+    evidence = gathered(google, tmp_path, endpoint=service, own=f"{other}/", on_probe=lambda rows: told.append(rows))
+    rows = evidence.handshakes
+    few = ["health", "no-header-refused", "x-test-type"]
+    assert [list(names) for _, names in rows.groupby("place", sort=False, observed=True)["name"]] == [
+        [row["name"] for row in told[0]], few, few, ["health"],
+    ]  # fmt: skip
+    assert list(dict.fromkeys(rows["place"])) == ["endpoint", "service", "tag:canary", "tag:dead"]
+    assert len(told) == 1
+    assert list(evidence.endpoint_handshakes["name"]) == [row["name"] for row in told[0]]
+    assert len(set(rows["probe_id"])) == len(rows)
+
+
+def test_bypass_variables_are_judged_before_their_values_go(google: Any, make: Any, tmp_path: Path) -> None:
+    """A value is a tag once it is redacted, and nobody can say then whether it could be guessed."""
+    google.revisions = [
+        make.revision(containers=[{"image": make.IMAGE, "env": [{"name": "E2E_TEST_KEY", "value": "e2e-2024"}]}]),
+        make.revision("chat-00002-def", containers=[{"image": make.IMAGE}]),
+    ]
+    evidence = gathered(google, tmp_path, endpoint="http://127.0.0.1:9")
+    facts = [json.loads(text) for text in evidence.revisions["bypass"]]
+    assert facts[0]["E2E_TEST_KEY"].startswith("guessable: ")
+    assert facts[1] == {}
+    assert "e2e-2024" not in evidence.revisions.to_csv()
+
+
+def test_a_proxy_that_was_passed_by_is_said(google: Any, tmp_path: Path) -> None:
+    """Who can reach the world only by a proxy must know why the probe cannot; a proxy's password is nobody's."""
+    environ = {"HTTP_PROXY": "http://user:pass@10.0.0.1:3128"}
+    evidence = gathered(google, tmp_path, endpoint="http://127.0.0.1:9", environ=environ)
+    assert evidence.notes == ("HTTP_PROXY is set and was not used: the probe connects directly",)
 
 
 def test_no_secret_gets_in(google: Any, make: Any, service: str, tmp_path: Path) -> None:
@@ -227,13 +300,17 @@ def test_the_package_shows_it() -> None:
         ),
         (
             {"source": "pull:there"}, {},
-            "source 'pull:there' is not read by this version: use one of cloud, sample:NAME, export:DIR, run:RUN",
+            "'there' holds no pull: incident pull --to there makes one",
         ),
         (
             {"source": "analytics:p.d"}, {},
-            "source 'analytics:p.d' is not read by this version: use one of cloud, sample:NAME, export:DIR, run:RUN",
+            "source 'analytics:p.d' is not read by this version: use one of cloud, sample:NAME, export:DIR, "
+            "pull:DIR, run:RUN",
         ),
-        ({"matrix": "e3e"}, {}, "matrix 'e3e' is not known: use one of e2e, or a path to a .yaml"),
+        (
+            {"matrix": "e3e"}, {},
+            "matrix 'e3e' is not known: use one of authentication, e2e, headers, origins, paths, or a path to a .yaml",
+        ),
         (
             {}, {"INCIDENT_GCP_ENDPOINT": "10.0.0.5:80"},
             "INCIDENT_GCP_ENDPOINT is '10.0.0.5:80': only a stand-in on loopback is allowed, such as 127.0.0.1:8085; "

@@ -37,7 +37,7 @@ class Case:
     @cached_property
     def settled_requests(self) -> pd.DataFrame:
         """The requests that rates may be counted from: see `analysis.requests.settled`."""
-        failed = self.evidence.handshakes[self.evidence.handshakes["status"] == "failed"]
+        failed = self.evidence.endpoint_handshakes[self.evidence.endpoint_handshakes["status"] == "failed"]
         alone = self.serving[0] if len(self.serving) == 1 else ""
         refusing = set(failed["revision_name"].fillna(alone))
         return self.requests[settled(self.requests, self.evidence.pulled, refusing)]

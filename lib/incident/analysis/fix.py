@@ -197,7 +197,7 @@ def still_failing(case: Case) -> list[str]:
 def _longest(case: Case, timeout: pd.Timedelta) -> str:
     """How long the longest socket was open, and what that shows about the timeout."""
     sockets = case.after_fix[case.after_fix["request_kind"].isin(case.opened["request_kind"])]
-    lived = [*sockets["http_request_latency"].dropna(), *case.evidence.handshakes["held_s"].dropna()]
+    lived = [*sockets["http_request_latency"].dropna(), *case.evidence.endpoint_handshakes["held_s"].dropna()]
     longest = pd.Timedelta(seconds=max(lived, default=0.0))
     if longest >= timeout:
         return f"a socket lived {_lasting(longest)}"

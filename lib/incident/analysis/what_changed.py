@@ -45,7 +45,7 @@ def _row(case: Case, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any
 
 
 def _checks(case: Case, revision_name: str) -> str:
-    answered = case.evidence.handshakes
+    answered = case.evidence.endpoint_handshakes
     answered = answered[answered["revision_name"] == revision_name]
     passed = int((answered["status"] == "ok").sum())
     return f"{passed:,} of {len(answered):,}" if len(answered) else ""

@@ -42,7 +42,7 @@ def _finding(case: Case, refused: pd.DataFrame) -> Finding:
     revisions = case.age_order(refused["revision_name"].dropna())
     started, last = refused["timestamp"].min(), refused["timestamp"].max()
     kinds = set(refused["request_kind"])
-    active = still_failing(refused, case.requests, kinds, case.serving, case.evidence.handshakes)
+    active = still_failing(refused, case.requests, kinds, case.serving, case.evidence.endpoint_handshakes)
     return Finding(
         NAME, "failed", _because(case, refused), active,
         introduced_by=case.introduced_by(revisions, started, kinds), revisions=revisions,
@@ -68,7 +68,7 @@ def refusals(case: Case) -> pd.DataFrame:
 
 def _never_let_in(case: Case) -> set[str]:
     """Clients that opened no socket in the window, while others did and none of our own handshakes failed."""
-    ours = case.evidence.handshakes
+    ours = case.evidence.endpoint_handshakes
     if (ours["status"] == "failed").any() or case.opened.empty:
         return set()
     return set(case.requests["client"]) - set(case.opened["client"])

@@ -49,7 +49,7 @@ def _finding(case: Case, raised: pd.DataFrame) -> Finding:
     failing = consequences(case, raised)
     started, last = raised["timestamp"].min(), raised["timestamp"].max()
     kinds = set(failing["request_kind"])
-    active = still_failing(raised, case.requests, kinds, case.serving, case.evidence.handshakes)
+    active = still_failing(raised, case.requests, kinds, case.serving, case.evidence.endpoint_handshakes)
     return Finding(
         NAME, "failed", _because(case, raised, traceback, failing), active,
         introduced_by=case.introduced_by(revisions, started, kinds), revisions=revisions,

@@ -138,15 +138,22 @@ def service_v1(service: Service, revision: RevisionRecord) -> dict[str, Any]:
 
 def status_v1(service: Service) -> dict[str, Any]:
     """The service's status: what was created and ready last, and who has the traffic."""
-    ready, serving = service.latest_ready, service.serving
+    ready = service.latest_ready
     created = next((item for item in reversed(service.revisions) if item.ready is not None), None)
     return {
         "observedGeneration": created.generation if created else 0,
         "latestCreatedRevisionName": created.name if created else "",
         "latestReadyRevisionName": ready.name if ready else "",
-        "traffic": [{"revisionName": serving.name, "latestRevision": True, "percent": 100}] if serving else [],
+        "traffic": _traffic_v1(service),
         "url": service.url,
     }
+
+
+def _traffic_v1(service: Service) -> list[dict[str, Any]]:
+    serving = service.serving
+    latest = {"latestRevision": True} if serving == service.latest_ready else {}
+    shares = [{"revisionName": serving.name, **latest, "percent": 100}] if serving else []
+    return [*shares, *({"revisionName": tag.revision, "tag": tag.name, "url": tag.url} for tag in service.tags)]
 
 
 def revision_v1(service: Service, revision: RevisionRecord) -> dict[str, Any]:

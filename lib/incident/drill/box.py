@@ -25,7 +25,7 @@ from incident.drill.frontend import FrontEnd
 from incident.drill.google_apis import GoogleApis
 from incident.drill.instances import InstanceNotStarted, Instances
 from incident.drill.scenario import Build, Deploy, FinishBuild, Scenario
-from incident.drill.service import BuildRecord, RevisionRecord, Service
+from incident.drill.service import BuildRecord, RevisionRecord, Service, Tag
 
 
 class Box:
@@ -38,6 +38,7 @@ class Box:
         self.instances = Instances(self.store, self.service)
         self.frontend = FrontEnd(self.store, self.service, self.instances)
         self.apis = GoogleApis(self.store, self.service, empty_pages=empty_pages)
+        self.tagged: dict[str, FrontEnd] = {}
         self._open = AsyncExitStack()
         self._folder = Path()
 
@@ -90,19 +91,34 @@ class Box:
         return record
 
     async def deploy(self, step: Deploy) -> RevisionRecord:
-        """Deploy a revision: it takes all traffic when its port opens; where it does not, the old one keeps it."""
+        """Deploy a revision: it takes all traffic when its port opens; where it does not, the old one keeps it.
+
+        One without traffic is reached by its tag alone.
+        """
         started, before = time.monotonic(), self.service.serving
         called = self.store.clock() // 1000 * 1000  # whole microseconds, so that no revision is older than its call
         revision = self._revision(step)
         self.service.keep(revision)
         self.store.add(audit.deployed(self.service, revision, called))
         revision = await self._become_ready(revision, started)
-        if revision.ready:
+        takes_traffic = bool(revision.ready and step.traffic)
+        if takes_traffic:
             self.service.serving = revision
+        if revision.ready and step.tag:
+            await self._tag(step.tag, revision)
         self.store.add(audit.service_ready(self.service, revision, self.store.clock()))
-        if revision.ready and before:
+        if takes_traffic and before:
             await self.instances.retire(before)
         return revision
+
+    async def _tag(self, name: str, revision: RevisionRecord) -> None:
+        """Give the revision a tag, with a URL of its own on another port; a tag that is known moves and keeps its."""
+        known = {tag.name: tag.url for tag in self.service.tags}
+        if name not in known:
+            self.tagged[name] = FrontEnd(self.store, self.service, self.instances, name)
+            self._open.push_async_callback(self.tagged[name].close)
+            known[name] = await self.tagged[name].start()
+        self.service.keep_tag(Tag(name, revision.name, known[name]))
 
     async def _become_ready(self, revision: RevisionRecord, started: float) -> RevisionRecord:
         try:

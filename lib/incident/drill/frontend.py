@@ -1,4 +1,6 @@
-"""The front end: one port that forwards to the revision with traffic, and writes a request's entry when it has ended.
+"""A front end: one port that forwards to one revision, and writes a request's entry when it has ended.
+
+The service's own forwards to the revision with traffic, a tag's to the tag's revision.
 
 An HTTP/1.1 request or a WebSocket's whole life is one exchange, within the revision's request timeout; the bytes after
 the heads are forwarded untouched. Where no container answers, the answers are Google's (`incident.platform`, most of
@@ -20,7 +22,7 @@ from incident import platform
 from incident.drill.entries import LogStore, Origin, Served, request_entry
 from incident.drill.http1 import Head, MalformedHead, parse_head, request_line, response, response_status
 from incident.drill.instances import Instance, InstanceNotStarted, Instances
-from incident.drill.service import Service
+from incident.drill.service import RevisionRecord, Service
 
 HEAD_LIMIT = 1 << 16
 HEAD_TIMEOUT, EXIT_WAIT, CLOSE_WAIT = 10.0, 0.5, 5.0
@@ -56,7 +58,7 @@ class Exchange:
         trace_id, sampled = trace_of(head)
         self.served = Served(
             method=method,
-            url=f"http://{head.get('host')}{self.target}",
+            url=f"http://{frontend.prefix}{head.get('host')}{self.target}",
             protocol=protocol,
             time_ns=frontend.store.clock(),
             trace_id=trace_id,
@@ -67,6 +69,7 @@ class Exchange:
             remote_ip=writer.get_extra_info("peername")[0],
             request_size=size,
         )
+        self.revision: RevisionRecord | None = None
         self.origin: Origin | None = None
         """Where the request's entry comes from; None writes no entry."""
 
@@ -80,7 +83,7 @@ class Exchange:
                 self.frontend.store.add(request_entry(self.origin, self.served))
 
     async def _answer(self) -> None:
-        revision = self.frontend.service.serving
+        self.revision = revision = self.frontend.revision()
         if self.served.method in platform.UNSUPPORTED_METHODS:
             await self._say(platform.ANSWER_METHOD)
         elif revision is None or platform.is_reserved(self.path):
@@ -115,8 +118,8 @@ class Exchange:
             to_upstream.close()
 
     async def _instance(self) -> Instance:
-        assert self.frontend.service.serving is not None
-        instance = await self.frontend.instances.acquire(self.frontend.service.serving)
+        assert self.revision is not None
+        instance = await self.frontend.instances.acquire(self.revision)
         self.origin = instance.origin.at(container="")
         return instance
 
@@ -183,10 +186,14 @@ class Exchange:
 
 
 class FrontEnd:
-    """The server; `url` is where it listens."""
+    """The server of the service's own URL, or of a tag's: it names a tag's host as Cloud Run does, `TAG---HOST`.
 
-    def __init__(self, store: LogStore, service: Service, instances: Instances) -> None:
-        self.store, self.service, self.instances = store, service, instances
+    Loopback has no such names, so a tag has a port of its own, and only its entries show the name.
+    """
+
+    def __init__(self, store: LogStore, service: Service, instances: Instances, tag: str = "") -> None:
+        self.store, self.service, self.instances, self.tag = store, service, instances, tag
+        self.prefix = f"{tag}---" if tag else ""
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -194,6 +201,13 @@ class FrontEnd:
         """Listen on a free port of loopback; returns the URL."""
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=HEAD_LIMIT, backlog=512)
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def revision(self) -> RevisionRecord | None:
+        """The revision that requests go to now."""
+        if not self.tag:
+            return self.service.serving
+        named = next((tag.revision for tag in self.service.tags if tag.name == self.tag), "")
+        return self.service.revision(named)
 
     async def close(self) -> None:
         """Stop listening and end what is open; each open exchange still writes its entry."""

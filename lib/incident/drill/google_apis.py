@@ -1,18 +1,18 @@
 """Google's APIs on loopback: the methods that our sources call, on the official clients' own message classes.
 
-Serves Cloud Logging `ListLogEntries`, Cloud Run v2 `GetService`, `GetIamPolicy` and `ListRevisions`, Cloud Build v1
-`ListBuilds`.
+Serves Cloud Logging `ListLogEntries`, Cloud Run v2 `GetService`, `ListServices`, `GetIamPolicy`, `ListRevisions` and
+`TestIamPermissions`, Cloud Build v1 `ListBuilds`, Resource Manager v3 `TestIamPermissions`.
 Pages, page tokens, limits and refusals are as documented; a page without entries that carries a token comes regularly,
-since a real one may. It cannot check credentials or quota: a refusal is made with `fault`.
+since a real one may. It cannot check credentials or quota: a refusal is made with `permissions` or with `fault`.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
@@ -25,7 +25,9 @@ from google.iam.v1 import iam_policy_pb2, policy_pb2
 
 from incident.drill import lql
 from incident.drill.entries import LogStore, nanoseconds
+from incident.drill.faults import Faults
 from incident.drill.page_tokens import ForeignToken, PageTokens, Position
+from incident.drill.permissions import NEEDED, ApiError, Permissions
 from incident.drill.service import Service, build_v1, revision_v2, service_v2
 
 DEFAULT_PAGE, MAX_PAGE = 50, 1000
@@ -41,14 +43,6 @@ BUILD_FIELDS: Mapping[str, lql.Field] = {
     "status": lql.Field(lambda build: build.status.name.casefold()),
 }
 """What a filter of builds may name."""
-
-
-class ApiError(Exception):
-    """A call that is refused, with gRPC's code and the words of the answer."""
-
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
 
 
 def invalid(message: str) -> ApiError:
@@ -127,6 +121,14 @@ def get_service(service: Service, request: Any) -> run_v2.Service:
     return service_v2(service)
 
 
+def list_services(service: Service, request: Any) -> run_v2.ListServicesResponse:
+    """The services of one region; `locations/-` is refused, as the proto of ListServicesRequest says."""
+    if not re.fullmatch(r"projects/[^/]+/locations/[a-z0-9-]*[a-z0-9]", request.parent):
+        raise invalid(f"parent {request.parent!r} is not valid: give projects/P/locations/L, and no '-' for L")
+    there = service.full_name == f"{request.parent}/services/{service.name}" and service.revisions
+    return run_v2.ListServicesResponse(services=[service_v2(service)] if there else [])
+
+
 def get_iam_policy(service: Service, request: Any) -> Any:
     """Who may invoke the service: everybody, by a binding; the other roles are the project's."""
     if request.resource != service.full_name or not service.revisions:
@@ -173,22 +175,18 @@ def list_builds(service: Service, request: Any) -> cloudbuild_v1.ListBuildsRespo
     return cloudbuild_v1.ListBuildsResponse(builds=[build for build in builds if wanted(build)])
 
 
-@dataclass
-class Fault:
-    """How a method answers instead: a code and words, for the next `times` calls or, without, for all."""
-
-    code: grpc.StatusCode
-    message: str
-    times: int | None = None
-
-
 class GoogleApis:
-    """The server. `fault(method, …)` makes a method refuse; `calls` counts what was asked, by method."""
+    """The server. `fault(method, …)` makes a method refuse; `calls` counts what was asked, by method.
+
+    `permissions` holds what the caller may not do. Methods that two services have are named with theirs:
+    `Projects.TestIamPermissions`.
+    """
 
     def __init__(self, store: LogStore, service: Service, *, empty_pages: bool = True, key: bytes = b"") -> None:
         self.store, self.service, self.empty_pages = store, service, empty_pages
-        self.calls: dict[str, int] = {}
-        self._tokens, self._faults = PageTokens(key or os.urandom(32)), dict[str, Fault]()
+        self.permissions, self.calls = Permissions(), dict[str, int]()
+        self._tokens, self.faults = PageTokens(key or os.urandom(32)), Faults()
+        self._lock = threading.Lock()
         self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="google-apis"))
         self._server.add_generic_rpc_handlers(self._handlers())
         self.port = self._server.add_insecure_port("127.0.0.1:0")
@@ -198,13 +196,17 @@ class GoogleApis:
         """HOST:PORT, as INCIDENT_GCP_ENDPOINT wants it."""
         return f"127.0.0.1:{self.port}"
 
-    def fault(self, method: str, code: grpc.StatusCode, message: str, times: int | None = None) -> None:
-        """From now on `method` answers with `code`; `times` says for how many calls."""
-        self._faults[method] = Fault(code, message, times)
+    def fault(self, method: str, code: grpc.StatusCode, message: str, times: int | None = None, **more: Any) -> None:
+        """From now on `method` answers with `code`, for `times` calls; `more` is as in `faults.Faults.fault`."""
+        self.faults.fault(method, code, message, times, **more)
 
     def mend(self, method: str) -> None:
         """Take a fault back."""
-        self._faults.pop(method, None)
+        self.faults.mend(method)
+
+    def expire_tokens(self) -> None:
+        """No page token that was given is valid any more, as after 24 hours."""
+        self._tokens = PageTokens(os.urandom(32))
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -223,6 +225,8 @@ class GoogleApis:
             self._service(
                 "google.cloud.run.v2.Services",
                 GetService=_proto(get_service, run_v2.GetServiceRequest, run_v2.Service, self),
+                ListServices=_proto(list_services, run_v2.ListServicesRequest, run_v2.ListServicesResponse, self),
+                TestIamPermissions=self._held(),
                 GetIamPolicy=(
                     lambda request: get_iam_policy(self.service, request),
                     iam_policy_pb2.GetIamPolicyRequest.FromString,
@@ -233,6 +237,7 @@ class GoogleApis:
                 "google.cloud.run.v2.Revisions",
                 ListRevisions=_proto(list_revisions, run_v2.ListRevisionsRequest, run_v2.ListRevisionsResponse, self),
             ),
+            self._service("google.cloud.resourcemanager.v3.Projects", TestIamPermissions=self._held()),
             self._service(
                 "google.devtools.cloudbuild.v1.CloudBuild",
                 ListBuilds=_proto(list_builds, cloudbuild_v1.ListBuildsRequest, cloudbuild_v1.ListBuildsResponse, self),
@@ -242,38 +247,33 @@ class GoogleApis:
     def _list_log_entries(self, request: Any) -> Any:
         return list_log_entries(self.store, self._tokens, request, self.empty_pages, ListLogEntriesResponse.pb())
 
+    def _held(self) -> tuple[Callable[[Any], Any], Any, Any]:
+        read = iam_policy_pb2.TestIamPermissionsRequest.FromString
+        write = iam_policy_pb2.TestIamPermissionsResponse.SerializeToString
+        return lambda request: self.permissions.held(self.service, request), read, write
+
     def _service(self, name: str, **methods: tuple[Callable[[Any], Any], Any, Any]) -> Any:
-        return grpc.method_handlers_generic_handler(
-            name,
-            {
-                method: grpc.unary_unary_rpc_method_handler(
-                    self._answering(method, answer), request_deserializer=read, response_serializer=write
-                )
-                for method, (answer, read, write) in methods.items()
-            },
-        )
+        handlers, service = {}, name.rpartition(".")[2]
+        for method, (answer, read, write) in methods.items():
+            answering = self._answering(method if method in NEEDED else f"{service}.{method}", answer)
+            handlers[method] = grpc.unary_unary_rpc_method_handler(answering, read, write)
+        return grpc.method_handlers_generic_handler(name, handlers)
 
     def _answering(self, method: str, answer: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
         """The handler of a method: counts the call, fails where a fault is set, and turns ApiError into a status."""
 
         def handle(request: Any, context: Any) -> Any:
-            self.calls[method] = self.calls.get(method, 0) + 1
             try:
-                self._raise_fault(method)
+                with self._lock:
+                    self.calls[method] = self.calls.get(method, 0) + 1
+                    self.faults.check(method)
+                self.permissions.check(method, self.service.project)
                 return answer(request)
             except ApiError as error:
+                context.set_trailing_metadata(error.details())
                 context.abort(error.code, error.message)
 
         return handle
-
-    def _raise_fault(self, method: str) -> None:
-        if not (fault := self._faults.get(method)):
-            return
-        if fault.times is not None:
-            fault.times -= 1
-            if fault.times <= 0:
-                self.mend(method)
-        raise ApiError(fault.code, fault.message)
 
 
 def _proto(answer: Callable[[Service, Any], Any], asked: Any, answered: Any, apis: GoogleApis) -> tuple[Any, Any, Any]:

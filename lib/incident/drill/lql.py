@@ -88,6 +88,9 @@ LOG_FIELDS: Mapping[str, Field] = {
     "resource.labels.revision_name": Field(lambda entry: entry.resource.labels.get("revision_name", "").casefold()),
     "resource.labels.location": Field(lambda entry: entry.resource.labels.get("location", "").casefold()),
     "resource.labels.project_id": Field(lambda entry: entry.resource.labels.get("project_id", "").casefold()),
+    "resource.labels.method": Field(lambda entry: entry.resource.labels.get("method", "").casefold()),
+    "trace": Field(lambda entry: entry.trace.casefold()),
+    "httpRequest.userAgent": Field(lambda entry: entry.http_request.user_agent.casefold()),
 }
 """What a filter of log entries may name."""
 

@@ -65,12 +65,17 @@ class FinishBuild:
 
 @dataclass(frozen=True)
 class Deploy:
-    """A new revision of `image`, deployed by a principal; `environment` is set beside what was set before."""
+    """A new revision of `image`, deployed by a principal; `environment` is set beside what was set before.
+
+    With a `tag` it can be reached at the tag's own URL; with `traffic: false` it takes no share of the service's.
+    """
 
     revision: str
     image: str
     by: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    tag: str = ""
+    traffic: bool = True
 
 
 @dataclass(frozen=True)
@@ -265,6 +270,8 @@ def _check_names(scenario: Scenario, where: str) -> None:
         at = f"{where}: steps[{index}]"
         if isinstance(step, Deploy):
             _name(step.revision, at)
+            if step.tag:
+                _name(step.tag, at)
         if isinstance(step, Build | FinishBuild | Deploy):
             _known("image", [step.image], scenario.images, at)
         if isinstance(step, Requests):

@@ -21,6 +21,8 @@ from incident.drill.scenario import Scenario, Settings
 DEFAULT_PROBE = {"timeout_seconds": 240, "period_seconds": 240, "failure_threshold": 1}
 """The probe that a revision gets when it names none: TCP, one attempt of 240 s (FAILED at the first refusal)."""
 
+LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
+
 
 @dataclass(frozen=True)
 class BuildRecord:
@@ -55,6 +57,15 @@ class RevisionRecord:
     ready_message: str = ""
 
 
+@dataclass(frozen=True)
+class Tag:
+    """A name for one revision, and the URL that reaches it without any share of traffic."""
+
+    name: str
+    revision: str
+    url: str
+
+
 class Service:
     """The state of the one service of a scenario."""
 
@@ -70,6 +81,7 @@ class Service:
         self.revisions: tuple[RevisionRecord, ...] = ()
         self.builds: tuple[BuildRecord, ...] = ()
         self.serving: RevisionRecord | None = None
+        self.tags: tuple[Tag, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -96,6 +108,14 @@ class Service:
         if not found:
             raise KeyError(image)
         return found[-1]
+
+    def revision(self, name: str) -> RevisionRecord | None:
+        """The revision of that name as it is now, or None."""
+        return next((revision for revision in self.revisions if revision.name == name), None)
+
+    def keep_tag(self, tag: Tag) -> None:
+        """Add a tag, or move the one of its name."""
+        self.tags = (*(other for other in self.tags if other.name != tag.name), tag)
 
     def origin(self, revision: RevisionRecord | None = None) -> Origin:
         """Where log entries about the service, or about one of its revisions, come from."""
@@ -156,10 +176,8 @@ def revision_v2(service: Service, revision: RevisionRecord) -> run_v2.Revision:
 
 def service_v2(service: Service) -> run_v2.Service:
     """The service as `Services.GetService` returns it."""
-    newest, ready, serving = service.revisions[-1], service.latest_ready, service.serving
+    newest, ready = service.revisions[-1], service.latest_ready
     time = newest.ready_time or newest.create_time
-    latest = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
-    statuses = [run_v2.TrafficTargetStatus(type_=latest, revision=serving.name, percent=100)] if serving else []
     return run_v2.Service(
         name=service.full_name,
         uid=service.uid,
@@ -172,8 +190,8 @@ def service_v2(service: Service) -> run_v2.Service:
         client="gcloud",
         ingress=run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL,
         template=template_v2(service, newest),
-        traffic=[run_v2.TrafficTarget(type_=latest, percent=100)],
-        traffic_statuses=statuses,
+        traffic=[run_v2.TrafficTarget(type_=LATEST, percent=100)],
+        traffic_statuses=traffic_v2(service),
         latest_created_revision=f"{service.full_name}/revisions/{newest.name}",
         latest_ready_revision=f"{service.full_name}/revisions/{ready.name}" if ready else "",
         uri=service.url,
@@ -185,6 +203,19 @@ def service_v2(service: Service) -> run_v2.Service:
             condition("ConfigurationsReady", newest.ready, "", time),
         ],
     )
+
+
+def traffic_v2(service: Service) -> list[run_v2.TrafficTargetStatus]:
+    """Who has the traffic, and each tag with its URL; traffic is pinned where a newer revision was given none."""
+    pinned = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+    serving = service.serving
+    kind = LATEST if serving == service.latest_ready else pinned
+    shares = [run_v2.TrafficTargetStatus(type_=kind, revision=serving.name, percent=100)] if serving else []
+    tags = [
+        run_v2.TrafficTargetStatus(type_=pinned, revision=tag.revision, tag=tag.name, uri=tag.url)
+        for tag in service.tags
+    ]
+    return [*shares, *tags]
 
 
 def template_v2(service: Service, revision: RevisionRecord) -> run_v2.RevisionTemplate:

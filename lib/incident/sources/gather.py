@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,22 +19,27 @@ import pandas as pd
 
 from incident.evidence import Evidence, load
 from incident.findings import Gap, UsageError
-from incident.frames import FRAMES, frame, rows_frame
+from incident.frames import frame
 from incident.redact import Redactor
 from incident.scope import Parameters, Scope, scope, without_zone
 from incident.sources import recorded
+from incident.sources.bypass import bypass_facts
 from incident.sources.clients import Clients, check_endpoint
 from incident.sources.endpoint import HERE, Surroundings
-from incident.sources.matrices import load_matrix, run_matrix
+from incident.sources.handshake_rows import handshakes
+from incident.sources.id_tokens import IdToken
+from incident.sources.matrices import Matrix, announcement, load_matrix, run_matrix
+from incident.sources.places import Place, places, probe_places
+from incident.sources.target import parse_target, proxies
 
 if TYPE_CHECKING:
-    from incident.sources.cloud import Pulled
+    from incident.sources.cloud import Pull, Pulled
 
 Row = dict[str, Any]
 OnProbe = Callable[[list[Row]], None]
 
 OUTPUTS = Path("outputs")
-READ_BY_THIS_VERSION = {"cloud": "cloud", "sample": "sample:NAME", "export": "export:DIR", "run": "run:RUN"}
+READ_BY_THIS_VERSION = {form.split(":")[0]: form for form in "cloud sample:NAME export:DIR pull:DIR run:RUN".split()}
 """The kinds of source that are read, and how each is written."""
 
 BEFORE = ("run_id", "status", "finished", "checks", "serving", "requests")
@@ -69,7 +74,9 @@ def gather(
     evidence = _live(read, probe, now, environ) if read.live else _recorded(read, probe, outputs)
     is_run = read.source.startswith(("sample:", "run:"))  # a run was compared once, and has kept with what
     before = evidence.before if is_run and not read.before else earlier(read, outputs, evidence.scope.identity)
-    return replace(evidence, before=before, notes=(*evidence.notes, *_zone_notes(read))).with_gaps()
+    endpoint = evidence.scope.endpoint
+    notes = (*evidence.notes, *_zone_notes(read), *_proxy_notes(read, endpoint, environ), *_sent_notes(read, endpoint))
+    return replace(evidence, before=before, notes=notes).with_gaps()
 
 
 def check(
@@ -153,16 +160,38 @@ class _Probe:
     on_probe: OnProbe | None
     here: Surroundings
 
-    def rows(self, endpoint: str) -> list[Row]:
+    def rows(self, endpoint: str, id_token: IdToken | str | None = None) -> list[Row]:
         """The rows of the matrix, told to who waits for them; none where there is no endpoint."""
         if not endpoint:
             return []
-        paths = {name: getattr(self.parameters, name) for name in ("websocket_path", "health_path")}
-        rows = run_matrix(endpoint, load_matrix(self.parameters.matrix), **paths, here=self.here)
-        rows = [self.redactor.document(row) for row in rows]
+        paths = self._paths()
+        found = run_matrix(
+            endpoint, self._matrix(), websocket_path=paths["websocket_path"], health_path=paths["health_path"],
+            here=self.here, id_token=id_token,
+        )  # fmt: skip
+        rows = self._redacted(found)
         if self.on_probe:
             self.on_probe(rows)
         return rows
+
+    def elsewhere(self, found: Iterable[Place]) -> tuple[list[Row], list[str]]:
+        """The rows of a few checks at other places, and notes; told to nobody, since they judge nothing."""
+        rows, notes = probe_places(found, self._matrix(), self._paths(), self.here)
+        return self._redacted(rows), notes
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a check of the matrix cannot be tried without an ID token."""
+        return any(self._matrix().id_token.values())
+
+    def _matrix(self) -> Matrix:
+        return load_matrix(self.parameters.matrix)
+
+    def _paths(self) -> dict[str, str]:
+        return {"websocket_path": self.parameters.websocket_path, "health_path": self.parameters.health_path}
+
+    def _redacted(self, rows: Iterable[Row]) -> list[Row]:
+        return [self.redactor.document(row) for row in rows]
 
 
 def _live(
@@ -171,19 +200,37 @@ def _live(
     from incident.sources import cloud  # two seconds of imports that neither a recording nor wrong usage should cost
 
     with closing(Clients.of(environ)) as clients:
-        pull = cloud.Pull(scope(parameters, now()), clients)
-        endpoint = parameters.endpoint or cloud.ask_service(pull)
-        rows = probe.rows(endpoint)
-        pulled = now()  # the window ends after the probe, so that the probe's own entries are in it
-        pull.scope = scope(replace(parameters, endpoint=endpoint), pulled)
-        if parameters.endpoint:
+        pull = cloud.begin(parameters, scope(parameters, now()), clients)
+        first = probe.needs_token or not parameters.endpoint  # else nobody waits for the service's own word
+        url = cloud.ask_service(pull) if first else ""
+        endpoint = parameters.endpoint or url
+        rows = probe.rows(endpoint, _id_token(probe, pull, endpoint))
+        if not first:
             cloud.ask_service(pull)
-        came = cloud.ask_rest(pull, pulled, {row["trace_id"]: row["probe_id"] for row in rows})
-    return _evidence(pull.scope, came, rows, probe.redactor)
+        found, left = places(endpoint, cloud.own_urls(pull), cloud.tag_urls(pull)) if endpoint else ([], [])
+        others, notes = probe.elsewhere(found)
+        rows = [*rows, *others]
+        pulled = now()  # the window ends after the probes, so that their own entries are in it
+        pull.scope = scope(replace(parameters, endpoint=endpoint), pulled)
+        came = cloud.ask_rest(pull, pulled, rows)
+    evidence = _evidence(pull.scope, came, rows, probe.redactor)
+    return replace(evidence, notes=(*evidence.notes, *left, *notes))
+
+
+def _id_token(probe: _Probe, pull: Pull, endpoint: str) -> IdToken | str | None:
+    """A token for the checks that cannot be tried without one, or why there is none; None where no check is so."""
+    from incident.sources import cloud, id_tokens
+
+    if not probe.needs_token or not endpoint:
+        return None
+    if not (urls := cloud.own_urls(pull)):
+        return "no ID token: the service did not say its URLs"
+    return id_tokens.for_endpoint(endpoint, urls, cloud.custom_audiences(pull), probe.here)
 
 
 def _evidence(where: Scope, came: Pulled, rows: list[Row], redactor: Redactor) -> Evidence:
     frames = redacted(came.frames, redactor) | {"handshakes": handshakes(rows, came.frames["logs"])}
+    frames["revisions"] = with_bypass(frames["revisions"], bypass_facts(came.frames["revisions"]))
     gaps = [replace(gap, reason=redactor.text(gap.reason)) for gap in came.gaps]
     if not rows and not any(gap.frame == "handshakes" for gap in gaps):
         reason = "the endpoint was not probed: the service did not say its URL"
@@ -199,20 +246,10 @@ def redacted(frames: Mapping[str, pd.DataFrame], redactor: Redactor) -> dict[str
     return {name: redactor.frame(data) for name, data in frames.items()}
 
 
-def handshakes(rows: Sequence[Row], logs: pd.DataFrame) -> pd.DataFrame:
-    """The `handshakes` frame of a probe's rows; the revision is that of the request entry with the same probe id."""
-    served = logs[logs["probe_id"].notna() & logs["http_request_method"].notna() & logs["revision_name"].notna()]
-    revisions = dict(zip(served["probe_id"], served["revision_name"], strict=True))
-    return rows_frame("handshakes", [_handshake(row, revisions.get(row["probe_id"])) for row in rows])
-
-
-def _handshake(row: Row, revision_name: str | None) -> Row:
-    known = {name: row.get(name) for name in FRAMES["handshakes"].columns}
-    return known | {
-        "time": pd.Timestamp(row["time"]).as_unit("ns").value,
-        "timings": json.dumps(row["timings"], sort_keys=True),
-        "revision_name": revision_name,
-    }
+def with_bypass(revisions: pd.DataFrame, facts: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Redacted revisions with what each one's bypass variables came to before: fixed words, which nothing replaces."""
+    documents = {name: json.dumps(found, sort_keys=True) for name, found in facts.items()}
+    return revisions.assign(bypass=revisions["revision_name"].map(documents).astype(revisions["bypass"].dtype))
 
 
 def _recorded(parameters: Parameters, probe: _Probe, outputs: Path) -> Evidence:
@@ -239,6 +276,20 @@ def _exported(parameters: Parameters, redactor: Redactor) -> Evidence:
     rows = [redactor.document(row) for row in held.handshakes]
     evidence = _evidence(held.scope, held.pulled, rows, redactor)
     return recorded.cut(replace(evidence, notes=held.notes), parameters)
+
+
+def _proxy_notes(parameters: Parameters, endpoint: str, environ: Mapping[str, str]) -> list[str]:
+    """Whether the endpoint was probed past a proxy that the environment names."""
+    if not endpoint or not (parameters.live or parameters.endpoint):
+        return []
+    return [note] if (note := proxies(environ, parse_target(endpoint))) else []
+
+
+def _sent_notes(parameters: Parameters, endpoint: str) -> list[str]:
+    """What an intrusive matrix sent to the endpoint, where it was probed live."""
+    if not endpoint or not (parameters.live or parameters.endpoint):
+        return []
+    return [said] if (said := announcement(load_matrix(parameters.matrix), endpoint)) else []
 
 
 def _zone_notes(parameters: Parameters) -> list[str]:
