@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,9 +20,9 @@ from incident.analysis.case import Case
 from incident.charts import canvas, scale, sequence
 from incident.charts.bands import band_head
 from incident.charts.style import DARK, LIGHT, THEMES, WIDE
-from incident.findings import UsageError
+from incident.findings import Gap, UsageError
 
-NAMES = ("error-sequence", "revision-timeline", "handshake-matrix", "before-after")
+NAMES = ("error-sequence", "revision-timeline", "handshake-matrix", "handshake-timing", "before-after")
 STARTS = {"chat-00135-old": "09:00:00", "chat-00136-env": "10:01:14", "chat-00139-new": "10:03:04",
           "chat-00140-fix": "10:04:04"}  # fmt: skip
 START = pd.Timestamp("2025-09-07T10:00:00Z")
@@ -86,6 +87,11 @@ def unknown(evidence):
     return Case(evidence({"not_vouched": ["logs", "revisions", "builds", "handshakes"]}))
 
 
+def without_log(case):
+    """The same case where the log was refused, so that it cannot say who refused."""
+    return Case(replace(case.evidence, gaps=(Gap("logs", "permission denied", "grant roles/logging.viewer"),)))
+
+
 def plain(text):
     """A sentence with its no-break spaces as spaces."""
     return text.replace("\N{NO-BREAK SPACE}", " ")
@@ -106,8 +112,10 @@ def test_a_title_is_the_computed_answer(broken, fixed):
     assert [plain(chart.title) for chart in charts.figures(broken).values()] == [
         "HTTP 403 on /ws came first, on 00135 and 00136; then 00139 raised NameError and all its 24 requests failed",
         "00139 broke the service: all its 24 requests failed; 00136 had no effect; there is no 00137 or 00138",
-        "3 of 5 checks are not as expected: 1 × refused with 503, 1 × closed with 1011 and 1 × unreachable at TLS; "
-        "1 could not be decided",
+        "3 of 5 checks are not as expected: 1 × refused with 503 from something before the service, 1 × closed with 1011 "
+        "and 1 × unreachable at TLS; 1 could not be decided",
+        "1 of 4 checks got no answer; no stage takes most of the time: 33 % is resolving the name; the slowest check, "
+        "opens, took 300 ms",
         "4 of 7 checks fail; 2 of 7 checks cannot be judged yet; 1 of 7 checks and 2 of 2 kinds of request were not tried",
     ]
     assert [plain(chart.title) for chart in charts.figures(fixed).values()] == [
@@ -116,6 +124,7 @@ def test_a_title_is_the_computed_answer(broken, fixed):
         "00139 broke the service: all its 24 requests failed; 00140 fixed it 1 minute later; 00136 had no effect; "
         "there is no 00137 or 00138",
         "The one check is as expected",
+        "opens took 300 ms, 100 ms of it resolving the name",
         "2 of 2 kinds of request are fixed; 2 of 3 checks cannot be judged yet; 50 of 50 GET /ws by Chat still "
         "allow up to 8 % failures",
     ]
@@ -127,13 +136,13 @@ def test_nothing_found_is_not_nothing_known(quiet, unknown):
         "No error entries: nothing found in 20 entries",
         "One revision, 00135, and no change",
         "No handshake was tried",
+        "No handshake was tried",
         "Cannot be judged: nothing from before to compare with; 1 of 1 check went well now",
     ]
     assert [plain(chart.title) for chart in charts.figures(unknown).values()] == [
         "Cannot be judged: nothing found in 0 entries; no logs came, and no source says that there are none",
         "Cannot be judged: no revisions came, and no source says that there are none",
-        "Cannot be judged: no handshakes came, and no source says that there are none",
-        "Cannot be judged: no handshakes came, and no source says that there are none",
+        *["Cannot be judged: no handshakes came, and no source says that there are none"] * 3,
     ]
     assert "0 entries" in texts(charts.error_sequence(quiet))
     assert "cannot be judged" in texts(charts.error_sequence(unknown))
@@ -152,12 +161,15 @@ def test_a_caption_says_what_was_counted_and_how_to_read_it(fixed, broken):
         "1 check of chat (us-central1), tried 2025-09-07 10:05 – 10:05 UTC, 1 try each. Stages: resolve, connect, TLS, "
         "request, status, headers, open; an upright bar is where it stopped, a gap in the line a stage that the address "
         "does not have. The log has 1 of 1 of them, on 00140. No gaps.",
+        "1 check of chat (us-central1), tried 2025-09-07 10:05 – 10:05 UTC, 1 try each. From left to right: resolve, "
+        "connect, TLS, status, headers, open; the hold after them is not counted. How much of the wait is the service’s "
+        "own is not known from here. No gaps.",
         "3 checks and 2 kinds of request of chat (us-central1), 2025-09-07 10:00 – 11:00 UTC. Before: no earlier run, and "
         "requests to 00139. After: this run, and requests to 00140. A hollow point is the share before, a filled one "
         "after; a line is its exact 95 % interval (Clopper-Pearson). Tries of one run are not independent, so the true "
         "interval is wider. No gaps.",
     ]
-    assert "Who refused is not known from here." in plain(charts.handshake_matrix(broken).caption)
+    assert "Who refused is not known from here." in plain(charts.handshake_matrix(without_log(broken)).caption)
 
 
 def test_a_build_under_way_and_our_own_probes_are_said(evidence):
@@ -244,9 +256,29 @@ def test_handshakes_stop_where_they_stopped(broken):
 
 def test_what_is_unknown_has_no_column(broken, fixed):
     """An empty column reads like `nobody`; who refused is not known from a probe alone."""
-    assert "revision" not in texts(charts.handshake_matrix(broken))
-    assert "refused by" not in texts(charts.handshake_matrix(broken))
+    assert not {"revision", "refused by"} & set(texts(charts.handshake_matrix(without_log(broken))))
+    assert {"refused by", "before the service"} <= set(texts(charts.handshake_matrix(broken)))
     assert {"revision", "00140"} <= set(texts(charts.handshake_matrix(fixed)))
+
+
+@pytest.mark.parametrize(("layout", "words"), [
+    ("wide", {"refused by", "application", "platform"}),
+    ("phone", {"the application: answered 403", "the platform: answered 503"}),
+])  # fmt: skip
+def test_the_layer_that_refused_stands_at_its_mark(evidence, layout, words):
+    """The same 403 is another team's where the platform gave it."""
+    rows = [handshake("own", "failed", **REFUSED | {"http_status": 403, "because": "answered 403"}),
+            handshake("theirs", "failed", **REFUSED | {"because": "answered 503"})]  # fmt: skip
+    entry = {"log": "requests", "at": "10:05:00", "revision": "chat-00140-fix", "instance": "00ab"}
+    said = "The request failed because the instance could not start successfully."
+    logs = [entry | {"probe_id": "own", "status": 403}, entry | {"probe_id": "theirs", "status": 503, "text": said}]
+    chart = charts.handshake_matrix(case_of(evidence, handshakes=rows, logs=logs), layout)
+    assert words <= set(texts(chart))
+    assert plain(chart.title) == (
+        "2 of 2 checks are not as expected: 1 × refused with 403 from the application and 1 × refused with 503 from "
+        "the platform"
+    )
+    assert "The log has 2 of 2 of them, on 00140. A refusal is the platform’s where" in plain(chart.caption)
 
 
 def test_failed_checks_are_on_top(broken):

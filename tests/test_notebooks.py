@@ -1,6 +1,7 @@
 """Each notebook reads from top to bottom on whatever evidence there is: Run All, without the kernel."""
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -83,3 +84,43 @@ def test_a_typing_error_in_a_parameter_is_refused(file):
     """papermill only warns of it, and runs on with the default."""
     with pytest.raises(UsageError, match="parameter 'serivce' is not known: did you mean 'service'"):
         run_all(file, serivce="x")
+
+
+CONNECTS = next(file for file in NOTEBOOKS if file.stem == "3-does-it-connect")
+
+
+def cells():
+    """The cells of notebook 3: kind and source."""
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(CONNECTS.read_text(encoding="utf-8"))["cells"]]
+
+
+def test_notebook_3_is_for_reading():
+    """Questions as headings, no plumbing, and no number in its prose that a run could contradict."""
+    prose = [text for kind, text in cells() if kind == "markdown"]
+    code = [text for kind, text in cells() if kind == "code"][1:]
+    assert all(text.split("\n")[0].endswith("?") for text in prose[:-1])
+    assert not any(re.search(r"\d", re.sub(r"\(\S+\)", "", text)) for text in prose)
+    assert max(len(text.split("\n")) for text in code) <= 6
+    assert not re.search(r"^\s*(def|for|try|while) ", "\n".join(code), re.MULTILINE)
+
+
+def test_notebook_3_on_the_incident():
+    """The answer first: what came, from which layer, on which revision; then what the log has of it."""
+    shown = list(map(str, run_all(CONNECTS, source="sample:staging")))
+    assert shown[0].split("\n")[:2] == [
+        "0 of 7 handshakes came out as expected.",
+        "health: expected 200; answered 503. Refused by the platform on 00139.",
+    ]
+    assert "The service’s own log has 7 of 7 handshakes, found by their trace, answered by 00139 on 7 instances." in shown[3]
+    assert any(text.startswith("Not decided whether a header or the environment lets tests in") for text in shown)
+
+
+def test_notebook_3_says_what_was_not_found(evidence, tmp_path):
+    """An empty table reads like a page that failed to load."""
+    shown = [str(value) for value in run_all(CONNECTS, run_dir=folder(evidence(CASES["nothing at all"]), tmp_path))]
+    assert {
+        "No handshake was tried, so there is none to look for in the log.",
+        "No handshake was tried, so no address was connected to.",
+        "0 checks compared with another place.", "0 checks timed, each by its last try.", "0 certificates seen.",
+    } <= set(shown)  # fmt: skip
+    assert "Gap in handshakes: no handshakes came" in shown[0]

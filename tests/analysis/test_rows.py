@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from incident.analysis.case import Case
-from incident.analysis.rows import handshake_rows, revision_rows, short_image
+from incident.analysis.rows import check_table, handshake_rows, revision_rows, short_image
 from incident.frames import rows_frame
 
 
@@ -98,3 +98,24 @@ def test_plain_sockets_pass_no_tls(timings, without):
     """A stage that does not exist was neither passed nor failed."""
     drawn = handshake_rows(rows_frame("handshakes", [{"probe_id": "a", "timings": json.dumps(timings)}]))
     assert drawn["without_tls"].item() == without
+
+
+def test_what_was_expected_stands_beside_what_came():
+    """Who compares two columns must not search them; what every row says is left out."""
+    because = "answered 403 Forbidden; only 101 opens a WebSocket"
+    given = {"kind": "websocket", "verdict": "refused", "http_status": 403, "stage": "status", "because": because}
+    made = [{"probe_id": "a", "name": "a", "expected": "403", "status": "ok", "attempts": 1, **given},
+            {"probe_id": "b", "name": "b", "expected": "accepted", "status": "failed", "attempts": 1,
+             "sent": '["X-Test-Type"]', **given}]  # fmt: skip
+    assert check_table(rows_frame("handshakes", made)).fillna("").to_dict("records") == [
+        {"check": "b", "expected": "accepted", "observed": "refused 403", "status": "failed", "stopped at": "status",
+         "headers sent": "X-Test-Type", "why": "answered 403 Forbidden"},
+        {"check": "a", "expected": "403", "observed": "refused 403", "status": "ok", "stopped at": "",
+         "headers sent": "", "why": "answered 403 Forbidden"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sent", [None, "", "{", "7", '{"X-Test-Type": 1}'])
+def test_headers_that_were_not_kept_have_no_column(sent):
+    """Older records have none, and an export is written by anybody."""
+    assert "headers sent" not in check_table(rows_frame("handshakes", [{"probe_id": "a", "sent": sent}]))

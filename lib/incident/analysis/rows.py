@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from incident.analysis.changes import NUMBER, short_name
+from incident.handshake import RULES, observed
 
 REVISION_COLUMNS = (
     "revision_name", "number", "time", "state", "count", "fields", "image", "previous_image", "compared_number",
@@ -20,6 +21,9 @@ REVISION_COLUMNS = (
 )  # fmt: skip
 
 STATE_ORDER = {"failed": 0, "uncertain": 1, "skipped": 1, "ok": 2}
+
+KNOWN_RULE = RULES["status-101"].words.partition("{detail}")[2]
+"""What the probe adds to every refusal; it need not be read in each of them."""
 
 
 def revision_rows(
@@ -67,10 +71,61 @@ def handshake_rows(handshakes: pd.DataFrame) -> pd.DataFrame:
     The columns of `handshakes` and `rank` (0, 1, 2), `code` (the status, the close code, or `none`), `without_tls`.
     """
     rank = handshakes["status"].astype("object").map(lambda status: STATE_ORDER.get(status, 1)).astype(int)
-    codes = [_code(row) for row in handshakes.to_dict("records")]
+    codes = [code(row) for row in handshakes.to_dict("records")]
     plain = [_without_tls(text) for text in handshakes["timings"]]
     rows = handshakes.assign(rank=rank, code=codes, without_tls=plain)
     return rows.sort_values("rank", kind="stable", ignore_index=True)
+
+
+def check_table(handshakes: pd.DataFrame) -> pd.DataFrame:
+    """Handshakes as a table for people, in the order of `handshake_rows`: what was expected beside what was observed.
+
+    Columns `check`, `expected`, `observed`, `status`, `stopped at` (empty where it is as expected), `rule`, `headers
+    sent` (names alone), `tries`, `why`; from `stopped at` to `tries` a column is left out where it says nothing.
+    """
+    rows = handshake_rows(handshakes)
+    records = rows.to_dict("records")
+    table = pd.DataFrame({
+        "check": rows["name"], "expected": rows["expected"], "observed": [seen(row) for row in records],
+        "status": rows["status"], "stopped at": rows["stage"].astype("object").where(rows["rank"] < STATE_ORDER["ok"]),
+        "rule": rows["rule"], "headers sent": [_headers(row["sent"]) for row in records],
+        "tries": rows["attempts"], "why": [in_brief(row["because"]) for row in records],
+    })  # fmt: skip
+    return telling(table, {"stopped at": "", "rule": "", "headers sent": "", "tries": 1})
+
+
+def telling(table: pd.DataFrame, silent: Mapping[str, object]) -> pd.DataFrame:
+    """A table without those columns in which every value is the one that says nothing, or missing.
+
+    >>> list(telling(pd.DataFrame({"check": ["a"], "tries": [1], "rule": [None]}), {"tries": 1, "rule": ""}))
+    ['check']
+    """
+    values = {name: table[name].astype("object") for name in silent}
+    says_nothing = [name for name, found in values.items() if (found.isna() | (found == silent[name])).all()]
+    return table.drop(columns=says_nothing)
+
+
+def seen(row: Mapping[str, Any]) -> str:
+    """What the probe saw, in few words: see `handshake.observed`."""
+    return observed({name: None if pd.isna(value) else value for name, value in row.items()})
+
+
+def in_brief(because: object) -> str:
+    """The probe's own words, without what it adds to every refusal.
+
+    >>> in_brief("answered 403 Forbidden; only 101 opens a WebSocket")
+    'answered 403 Forbidden'
+    """
+    return because.replace(KNOWN_RULE, "") if isinstance(because, str) else ""
+
+
+def _headers(sent: object) -> str:
+    """The names of the headers that a check sent of its own."""
+    try:
+        read = json.loads(sent) if isinstance(sent, str) and sent else []
+    except ValueError:
+        return ""
+    return ", ".join(map(str, read)) if isinstance(read, list) else ""
 
 
 def _revision_row(
@@ -113,7 +168,8 @@ def _place(rows: list[dict[str, Any]], name: str) -> int:
     return next((at for at, other in enumerate(numbers) if other > number), len(rows))
 
 
-def _code(row: Mapping[str, Any]) -> str:
+def code(row: Mapping[str, Any]) -> str:
+    """The last thing that a handshake said: the code of a close, else the status, else `none`."""
     if not pd.isna(row["close_code"]):
         return f"close {row['close_code']}"
     return "none" if pd.isna(row["http_status"]) else str(row["http_status"])

@@ -1,8 +1,8 @@
 """The charts of a run: each one question, its computed answer as the title, its evidence in the caption.
 
 Each function takes a case and returns a figure; as the last line of a notebook's cell, without a semicolon, it is
-shown once. What is drawn comes from `analysis.bars`, `analysis.rows` and `analysis.before_after`; only places on the
-sheet are computed here.
+shown once. What is drawn comes from `analysis.bars`, `analysis.rows`, `analysis.both_sides`, `analysis.timings` and
+`analysis.before_after`; only places on the sheet are computed here.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from incident.charts.matrix import draw_matrix
 from incident.charts.sequence import draw_sequence
 from incident.charts.style import Layout, Theme, style
 from incident.charts.timeline import draw_timeline
+from incident.charts.timing import draw_timing
 
-__all__ = ["CHARTS", "before_after", "error_sequence", "figures", "handshake_matrix", "revision_timeline"]
+__all__ = [
+    "CHARTS", "before_after", "error_sequence", "figures", "handshake_matrix", "handshake_timing", "revision_timeline",
+]  # fmt: skip
 
 
 def error_sequence(case: Case, layout: str = "wide", theme: str = "light") -> Chart:
@@ -38,6 +41,11 @@ def handshake_matrix(case: Case, layout: str = "wide", theme: str = "light") -> 
     return _drawn(draw_matrix, case, layout, theme)
 
 
+def handshake_timing(case: Case, layout: str = "wide", theme: str = "light") -> Chart:
+    """Where the time of each handshake goes, stage by stage; `layout` and `theme` as in `error_sequence`."""
+    return _drawn(draw_timing, case, layout, theme)
+
+
 def before_after(case: Case, layout: str = "wide", theme: str = "light") -> Chart:
     """Is it fixed, and how sure do so few tries make us; `layout` and `theme` as in `error_sequence`."""
     return _drawn(draw_before_after, case, layout, theme)
@@ -47,6 +55,7 @@ CHARTS: dict[str, Callable[..., Chart]] = {
     "error-sequence": error_sequence,
     "revision-timeline": revision_timeline,
     "handshake-matrix": handshake_matrix,
+    "handshake-timing": handshake_timing,
     "before-after": before_after,
 }
 """Every chart by the name that its file bears."""

@@ -1,56 +1,75 @@
-"""Which handshakes are not as expected, and where in the handshake they stop: one row a check, failed ones on top.
+"""Which handshakes are not as expected, where in the handshake they stop and who refused: one row a check.
 
-Draws the rows of `analysis.rows.handshake_rows`. Who refused is left out: a probe alone cannot tell. The revision
-that answered has a column where the service's log named it.
+Draws the rows of `analysis.both_sides` in the order of `analysis.rows.handshake_rows`, failed ones on top. A probe
+alone cannot tell who refused: the layer, and the revision that answered, have a column where the service's log named
+them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from incident.analysis.both_sides import LAYER_WORDS, both_sides, of_the_endpoint
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
-from incident.analysis.rows import handshake_rows
+from incident.analysis.rows import handshake_rows, in_brief
 from incident.charts.canvas import Canvas, Chart, text_width
+from incident.charts.handshake_titles import matrix_caption, matrix_title
 from incident.charts.marks import check_mark
 from incident.charts.style import Layout, Theme
-from incident.charts.titles import matrix_caption, matrix_title
 from incident.charts.words import came_to, stage_word
-from incident.handshake import RULES
 
 STAGES = ("resolve", "connect", "tls", "request", "status", "headers", "open")
 NAMED_STAGES = {"resolve": "resolve", "tls": "TLS", "status": "status", "open": "open"}
 STEP = {"wide": 22.0, "phone": 13.0}
 
 ROW, ROW_GAP, PART = 32, 2, 8
-EXPECTED, OBSERVED, STAGE, CODE, REVISION = 232, 344, 764, 928, 1018
-WITHOUT_REVISION = 54
-"""How far stages and code move to the right where no revision is known."""
+EXPECTED, OBSERVED = 232, 344
+LAST_WIDTHS = {"refused by": 142, "code": 88, "revision": 54}
+STAGES_WIDTH = 164
 FAILED, UNDECIDED, EXPECTED_RANK = 0, 1, 2
 
 PHONE_ROW, PHONE_FOLDED = 66, 31
 
-KNOWN_RULE = RULES["status-101"].words.partition("{detail}")[2]
-"""What the probe adds to every refusal; a row has no room for what is the same in all of them."""
+
+@dataclass(frozen=True)
+class Columns:
+    """Where the stages begin, and the columns after them by their heads: only those that say something."""
+
+    stages: float
+    after: dict[str, float]
+
+
+def columns(rows: pd.DataFrame, right: float) -> Columns:
+    """The columns that these rows need, against the right margin."""
+    needed = {"refused by": (rows["refused_by"] != "").any(), "code": True,
+              "revision": rows["revision_name"].notna().any()}  # fmt: skip
+    after, x = {}, right
+    for head, width in reversed(LAST_WIDTHS.items()):
+        if needed[head]:
+            x -= width
+            after[head] = x
+    return Columns(x - STAGES_WIDTH, after)
 
 
 def draw_matrix(case: Case, layout: Layout, theme: Theme) -> Chart:
     """The chart of a case; without handshakes it says why there are none."""
-    rows = handshake_rows(case.evidence.handshakes)
+    rows = handshake_rows(of_the_endpoint(both_sides(case.evidence)))
     canvas = Canvas(layout, theme)
-    top = canvas.head(matrix_title(case)) + 22
+    top = canvas.head(matrix_title(case, rows)) + 22
     if layout.name == "wide":
-        shift = 0 if rows["revision_name"].notna().any() else WITHOUT_REVISION
-        top = _column_heads(canvas, top + layout.small * 1.2, shift)
-        bottom = _rows(canvas, rows, top, partial(_wide_row, shift=shift))
+        placed = columns(rows, canvas.right)
+        top = _column_heads(canvas, top + layout.small * 1.2, placed)
+        bottom = _rows(canvas, rows, top, partial(_wide_row, placed=placed))
     else:
         bottom = _rows(canvas, rows, top, _phone_row)
     canvas.line((layout.margin, canvas.right), (round(bottom) + 0.5,) * 2)
-    return canvas.finish(bottom + 1.9 * layout.small, matrix_caption(case))
+    return canvas.finish(bottom + 1.9 * layout.small, matrix_caption(case, rows))
 
 
 def _rows(
@@ -70,19 +89,18 @@ def _rows(
     return y + PART / 2
 
 
-def _column_heads(canvas: Canvas, y: float, shift: int) -> float:
+def _column_heads(canvas: Canvas, y: float, placed: Columns) -> float:
     size, margin = canvas.layout.small, canvas.layout.margin
-    for x, word in ((margin + 22, "check"), (EXPECTED, "expected"), (OBSERVED, "observed"), (CODE + shift, "code")):
+    heads = {"check": margin + 22, "expected": EXPECTED, "observed": OBSERVED, **placed.after}
+    for word, x in heads.items():
         canvas.text(x, y, word, size, "mute")
-    if not shift:
-        canvas.text(REVISION, y, "revision", size, "mute")
     for number, stage in enumerate(STAGES):
         if stage in NAMED_STAGES:
-            canvas.text(STAGE + shift + number * STEP["wide"], y, NAMED_STAGES[stage], 11, "mute", align="center")
+            canvas.text(placed.stages + number * STEP["wide"], y, NAMED_STAGES[stage], 11, "mute", align="center")
     return y + 9
 
 
-def _wide_row(canvas: Canvas, row: dict[str, Any], y: float, shift: int) -> float:
+def _wide_row(canvas: Canvas, row: dict[str, Any], y: float, placed: Columns) -> float:
     failed, margin = row["rank"] == FAILED, canvas.layout.margin
     if failed:
         canvas.rect((margin - 8, y, canvas.right + 8, y + ROW - ROW_GAP), "tint", label="row failed", zorder=0)
@@ -91,11 +109,13 @@ def _wide_row(canvas: Canvas, row: dict[str, Any], y: float, shift: int) -> floa
     check_mark(canvas, row["rank"], margin + 6, middle)
     canvas.fitted(margin + 22, base, row["name"], EXPECTED - margin - 32, bold=failed)
     canvas.fitted(EXPECTED, base, row["expected"], OBSERVED - EXPECTED - 10, color="mute")
-    canvas.fitted(OBSERVED, base, observed(row), STAGE + shift - OBSERVED - 30, color=quiet)
-    stages(canvas, row, STAGE + shift, middle)
-    canvas.fitted(CODE + shift, base, row["code"], REVISION - CODE - 8, bold=failed, color=quiet)
-    if isinstance(row["revision_name"], str):
-        canvas.fitted(REVISION, base, short_name(row["revision_name"]), canvas.right - REVISION, color="mute")
+    canvas.fitted(OBSERVED, base, observed(row), placed.stages - OBSERVED - 30, color=quiet)
+    stages(canvas, row, placed.stages, middle)
+    number = short_name(row["revision_name"]) if isinstance(row["revision_name"], str) else ""
+    texts = {"refused by": row["refused_by"], "code": row["code"], "revision": number}
+    for head, x in placed.after.items():
+        bold, color = (False, "mute") if head == "revision" else (failed, quiet)
+        canvas.fitted(x, base, texts[head], LAST_WIDTHS[head] - 8, bold=bold, color=color)
     return y + ROW
 
 
@@ -115,7 +135,8 @@ def _phone_row(canvas: Canvas, row: dict[str, Any], y: float) -> float:
     canvas.text(right, y + 36, stopped, small, "mute", align="right")
     limit = right - left - text_width(stopped, small) - 10
     canvas.fitted(left, y + 36, f"expected {row['expected']}", limit, size=small, color="mute")
-    canvas.fitted(left, y + 53, observed(row), right - left, size=small, bold=failed)
+    by = f"{LAYER_WORDS[row['refused_by']]}: " if row["refused_by"] else ""
+    canvas.fitted(left, y + 53, by + observed(row), right - left, size=small, bold=failed)
     return y + PHONE_ROW
 
 
@@ -131,8 +152,7 @@ def _folded_row(canvas: Canvas, row: dict[str, Any], y: float) -> float:
 
 def observed(row: dict[str, Any]) -> str:
     """What was seen, in the probe's own words; in ours where it has none."""
-    said = row["because"] if isinstance(row["because"], str) else ""
-    return said.replace(KNOWN_RULE, "") or came_to(row)
+    return in_brief(row["because"]) or came_to(row)
 
 
 def stages(canvas: Canvas, row: dict[str, Any], left: float, y: float) -> None:

@@ -16,7 +16,11 @@ FONTS = ["DejaVu Sans", "sans-serif"]
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a chart, as hexadecimal RGB; `tint` is the ground under what is bad."""
+    """The colours of a chart, as hexadecimal RGB; `tint` is the ground under what is bad, `on_good` text on `good`.
+
+    Each is a colour of its own, a shade off `ink` where it looks like it: a report exchanges the colours of one theme
+    for those of the same name in the other.
+    """
 
     name: str
     background: str
@@ -30,15 +34,16 @@ class Theme:
     good: str
     mid: str
     soft: str
+    on_good: str
 
 
 LIGHT = Theme(
     "light", "#FFFFFF", "#1A1F24", "#57606A", "#D3D9DF", "#F2F4F6", "#E6EAEE", "#A83200", "#F9E6DC", "#3F8FCB",
-    "#98A2AC", "#C8CFD6",
+    "#98A2AC", "#C8CFD6", "#1A1F25",
 )  # fmt: skip
 DARK = Theme(
     "dark", "#14181D", "#E8ECF0", "#A2ADB8", "#363F48", "#1B2127", "#242B32", "#FF9A5E", "#3A251A", "#4C93CF",
-    "#65707B", "#454F59",
+    "#65707B", "#454F59", "#14181E",
 )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ missing, and `unknown` where too few requests came.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,18 +16,16 @@ from incident.analysis.bars import FOLDS
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
 from incident.analysis.nearness import WITHIN
-from incident.analysis.rows import handshake_rows, missing_number
+from incident.analysis.rows import missing_number
 from incident.analysis.sequence import BACKGROUND_REVISIONS, MOST
 from incident.charts.words import (
     NAMED,
     SPACE,
     brief,
-    came_to,
     counted,
     lasting,
     listed,
     moment,
-    of,
     on_revisions,
     window,
 )
@@ -121,49 +118,6 @@ def timeline_caption(case: Case, span: tuple[pd.Timestamp, pd.Timestamp], width:
     )
 
 
-def matrix_title(case: Case) -> str:
-    """How many handshakes are not as expected, and what came instead."""
-    tried = handshake_rows(case.evidence.handshakes)
-    if tried.empty:
-        gap = case.evidence.gap("handshakes")
-        return f"Cannot be judged: {reason(gap)}" if gap else "No handshake was tried"
-    failed = tried[tried["rank"] == 0]
-    undecided = int((tried["rank"] == 1).sum())
-    doubt = f"; {undecided} could not be decided" if undecided else ""
-    if failed.empty:
-        return _as_expected(len(tried), undecided) + doubt
-    kinds = Counter(came_to(row) for row in failed.to_dict("records"))
-    named = kinds.most_common(NAMED if len(kinds) <= NAMED else NAMED - 1)
-    others = len(failed) - sum(count for _, count in named)
-    came = listed(
-        [f"{count}{SPACE}×{SPACE}{words}" for words, count in named] + [f"{others}{SPACE}others"] * (others > 0)
-    )
-    verb = "is" if len(failed) == 1 else "are"
-    return f"{of(len(failed), len(tried))} checks {verb} not as expected: {came}{doubt}"
-
-
-def matrix_caption(case: Case) -> str:
-    """When and how often the endpoint was tried, how the stages are to be read, and the gaps."""
-    tried = case.evidence.handshakes
-    if tried.empty:
-        return f"No handshakes {of_service(case)} in this run. {gaps(case, ('handshakes',))}"
-    times, most = tried["time"].dropna(), tried["attempts"].fillna(1).max()
-    first, last = times.min().floor("s"), times.max().floor("s")
-    when = f"tried {window(first, last)}" if len(times) else "tried at a time that was not kept"
-    tries = "1 try each" if most == 1 else f"up to {most} tries each"
-    return (
-        f"{counted(len(tried), 'check')} {of_service(case)}, {when}, {tries}. Stages: resolve, connect, TLS, request, "
-        "status, headers, open; an upright bar is where it stopped, a gap in the line a stage that the address does "
-        f"not have. {_answered_by(tried)}{gaps(case, ('handshakes',))}"
-    )
-
-
-def _as_expected(tried: int, undecided: int) -> str:
-    if tried == 1 and not undecided:
-        return "The one check is as expected"
-    return f"{of(tried - undecided, tried) if undecided else f'All {tried}'} checks are as expected"
-
-
 def _sequence_words(asked: list[dict[str, Any]], case: Case) -> str:
     origins = [row for row in asked if pd.isna(row["follows"])] or asked
     first, broke = origins[0], _brought(origins, case)
@@ -247,14 +201,6 @@ def _under_way(builds: pd.DataFrame) -> str:
     since = [f"{time:%H:%M:%S}" for time in running["start_time"]]
     which = "" if len(since) == len(builds) else f"{len(since)} of them "
     return f", {which}under way since {listed(since)}" if since else ""
-
-
-def _answered_by(tried: pd.DataFrame) -> str:
-    known = tried["revision_name"].dropna()
-    if known.empty:
-        return "Who refused is not known from here. "
-    numbers = listed([short_name(name) for name in known.unique()])
-    return f"The log has {of(len(known), len(tried))} of them, on {numbers}. "
 
 
 def background_words() -> str:

@@ -77,6 +77,19 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f}{SPACE}s" if seconds >= 1 else f"{seconds * 1000:.0f}{SPACE}ms"
 
 
+def short_time(seconds: float) -> str:
+    """A time with at most three digits before its unit, so that it fits on a segment and under a tick.
+
+    >>> short_time(4.0), short_time(0.0213), short_time(0.0005), short_time(0.0034)
+    ('4\\xa0s', '21\\xa0ms', '0.5\\xa0ms', '3.4\\xa0ms')
+    """
+    if seconds >= 1:
+        return f"{f'{seconds:.1f}'.removesuffix('.0')}{SPACE}s"
+    milliseconds = seconds * 1000
+    digits = f"{milliseconds:.0f}" if milliseconds >= 10 else f"{milliseconds:.1f}".removesuffix(".0")
+    return f"{digits}{SPACE}ms"
+
+
 def moment(time: pd.Timestamp) -> str:
     """A time of day, with seconds only where it has some."""
     return f"{time:%H:%M}" if time == time.floor("min") else f"{time:%H:%M:%S}"

@@ -82,7 +82,8 @@ def handshakes(case: Case, summary: Summary) -> Section:
     rule = "Handshakes as the probe made them, each against its own expectation; clean-startup reads the log."
     blocks: list[Block] = [
         Paragraph(f"{capitalised(checks_passed(summary['checks']))}."), Picture("handshake-matrix"),
-        Grid(CHECK_COLUMNS, rows, anchors), computed(case.evidence, rule, "handshakes", "logs"),
+        Grid(CHECK_COLUMNS, rows, anchors), Picture("handshake-timing"),
+        computed(case.evidence, rule, "handshakes", "logs"),
     ]  # fmt: skip
     return Section("Does it connect?", "handshakes", blocks)
 

@@ -1,4 +1,4 @@
-"""Frames of a case in words, for a notebook: what was searched, the errors in order, handshakes, causes, revisions."""
+"""Frames of a case in words, for a notebook: what was searched, the errors in order, causes, revisions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from incident.sentences.summaries import change_line, gap, missing_revision
 from incident.sentences.words import Sentence, clock, counted, number, safe
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from incident.analysis.case import Case
     from incident.evidence import Evidence
     from incident.findings import Check, Finding
@@ -36,16 +34,6 @@ def error_sequence(case: Case) -> Sentence:
     titles = dict(zip(case.sequence["group"], case.sequence["title"], strict=True))
     lines += [_group_line(row, titles) for row in case.sequence.to_dict("records")]
     return Sentence("\n".join(lines))
-
-
-def handshakes(handshakes: pd.DataFrame) -> Sentence:
-    """How many handshakes came out as expected, and each that did not, with what was seen."""
-    if handshakes.empty:
-        return Sentence("No handshake was tried, so nothing here shows what the endpoint does now.")
-    failing = handshakes[handshakes["status"] != "ok"]
-    lines = [f"{len(handshakes) - len(failing)} of {len(handshakes)} handshakes came out as expected."]
-    lines += [f"{row.name}: expected {row.expected}, {row.because}." for row in failing.itertuples(index=False)]
-    return Sentence("\n".join(map(safe, lines)))
 
 
 def log_checks(checks: Sequence[Check]) -> Sentence:
