@@ -7,12 +7,13 @@ import pytest
 
 LIB = Path(__file__).parents[1] / "lib"
 LAYERS = [
-    {"incident", "scope", "frames", "evidence", "findings", "redact", "detectors", "handshake", "http1", "platform"},
+    {"incident", "scope", "frames", "evidence", "findings"}
+    | {"redact", "walks", "detectors", "handshake", "http1", "platform"},
     {"sources"},
     {"analysis"},
     {"causes"},
     {"answer"},
-    {"sentences", "tables", "charts"},
+    {"cells", "sentences", "tables", "doctor_table", "metrics", "charts"},
     {"report"},
     {"archive", "written"},
     {"runbook", "runner", "kernels"},

@@ -1,8 +1,22 @@
 """What is secret by name and by shape, and what must survive."""
 
-import pytest
+import re
 
-from incident.detectors import QUERY_SECRETS, SECRET_ENDINGS, SECRETS, STEMS, is_secret_name, replace_secrets
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from incident.detectors import (
+    COOKIES,
+    QUERY_SECRETS,
+    SECRET_ENDINGS,
+    SECRETS,
+    SHAPED,
+    STEMS,
+    SUSPECT,
+    is_secret_name,
+    replace_secrets,
+)
 
 HEX = "0123456789abcdef"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx7Yw\nq2hJ5v0zK9ePmA1b2C3d\n-----END RSA PRIVATE KEY-----"
@@ -172,3 +186,15 @@ def test_every_secret_word_holds_a_stem() -> None:
     """A line without a stem is not searched for names, so a word without one would never be found."""
     words = SECRETS | QUERY_SECRETS | {*SECRET_ENDINGS, "key", "pass"}
     assert not [word for word in words if not any(stem in word for stem in STEMS)]
+
+
+@pytest.mark.parametrize("detector", [*SHAPED, COOKIES])
+def test_every_shape_is_suspect(detector: re.Pattern[str]) -> None:
+    """In a frame only texts that are suspect are given to the detectors, so what one finds must always be suspect."""
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.from_regex(detector))
+    def check(text: str) -> None:
+        assert re.search(SUSPECT, text, re.IGNORECASE), text
+
+    check()

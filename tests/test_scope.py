@@ -7,7 +7,7 @@ from incident.findings import UsageError
 from incident.scope import Parameters, Scope, moment, notebook_parameters, rfc3339, scope, without_zone
 
 NOW = pd.Timestamp("2025-09-07T12:00:00Z")
-NAMES = "project, region, service, start, end, endpoint, websocket_path, health_path, matrix, source, before, incident, run_dir"
+NAMES = "project, region, service, start, end, endpoint, websocket_path, health_path, matrix, source, before, incident, run_dir, max_entries, max_calls"
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ NAMES = "project, region, service, start, end, endpoint, websocket_path, health_
         ({"websocket_path": "ws"}, "parameter 'websocket_path' is 'ws': a path starts with / and has no query, such as /ws"),
         ({"source": "clod"}, "parameter 'source' is 'clod': use cloud, sample:NAME, export:DIR, pull:DIR, run:RUN or analytics:PROJECT.DATASET"),
         ({"incident": "../x"}, "parameter 'incident' is '../x': a name of a folder: letters, digits, . _ and -, 64 at most"),
+        ({"max_calls": "0"}, "parameter 'max_calls' is '0': give a whole number above 0, or leave it empty: there is no limit then"),
         ({"before": "a\x1b[2J"}, "parameter 'before' is 'a\\x1b[2J': control characters are not allowed"),
         ({"endpoint": "chat.example"}, "parameter 'endpoint' is 'chat.example': give a URL such as https://chat-7gq2x.a.run.app"),
         ({"endpoint": "https://[::1"}, "parameter 'endpoint' is 'https://[::1': give a URL such as https://chat-7gq2x.a.run.app"),

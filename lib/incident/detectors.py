@@ -49,25 +49,8 @@ QUERY_SECRETS = frozenset(
     {"key", "auth", "pass", "sid", "ticket", "session", "code", "otp", "nonce", "state"}
 )  # in a URL's query; elsewhere too plain a word
 # Each secret name holds one of these: most lines hold none, and need no search for names.
-STEMS = (
-    "key",
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "credential",
-    "auth",
-    "jwt",
-    "bearer",
-    "sig",
-    "dsn",
-    "sess",
-    "sid",
-    "ticket",
-    "code",
-    "otp",
-    "nonce",
-    "state",
+STEMS = tuple(
+    "key pass pwd secret token credential auth jwt bearer sig dsn sess sid ticket code otp nonce state".split()
 )
 WORD_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -142,6 +125,15 @@ SHAPES = {
     "npm, PyPI or Hugging Face token": r"(?:npm_[A-Za-z0-9]{30,}|pypi-AgE[\w-]{30,}|hf_[A-Za-z0-9]{30,})",
     "private key in base64": r"LS0tLS1CRUdJTi(?:BQUklW|BSU0Eg|BFQyBQ|BPUEVO)[A-Za-z0-9+/=]{20,}",
 }
+BEGINNINGS = (
+    r"eyJ|AIza|ya29\.|1//0|GOCSPX-|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|xapp-|hooks\.slack\.com"
+    r"|[sr]k_|whsec|SG\.|sk-|npm_|pypi-|hf_|LS0tLS1CRUdJTi|-----BEGIN |://[^ ]*@"
+)
+SUSPECT = "|".join((*STEMS, "cookie", "env", r"[\\][u/]", BEGINNINGS))
+"""What a text or a JSON document holds, in any case, if `replace_secrets` or a walk by names may change it (for RE2).
+
+`env` names an object whose every value is replaced; behind an escape of JSON any letter may be.
+"""
 # A token starts a word; in an encoded text `%3D` or `\n` may stand before it.
 WORD_START = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 SHAPED = (

@@ -18,24 +18,14 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus
 
-from incident.detectors import SHORTEST, TAG, Replace, is_hunted, is_secret_name, mask, replace_cookies, replace_secrets
+from incident.detectors import SHORTEST, TAG, is_hunted, is_secret_name, replace_secrets
+from incident.walks import Document, Rules, text_columns, walk, walk_column, walk_text
 
-Document = Any  # what json.loads returns
-
-# Cookies as a mapping are treated as an environment is: names stay.
-ENVIRONMENTS = frozenset(
-    {"env", "environment", "env_vars", "envVars", "environment_variables", "environmentVariables", "cookies"}
-)
-# Cloud Run v1 and v2: what lies below names a secret and does not hold it.
-REFERENCES = frozenset({"valueFrom", "valueSource", "value_from", "value_source", "secretKeyRef", "secret_key_ref"})
-FLAG = re.compile(r"--[\w-]+")
 PICTURES = frozenset({"image/png", "image/jpeg"})
-TEXT_TYPES = frozenset({"object", "str", "string", "category"})
 
 
 def forms(value: str) -> set[str]:
@@ -76,8 +66,8 @@ class Redactor:
         self._learned: set[str] = set()
         self._values: dict[str, str] = {}  # form -> the value it is a form of
         self._endings: dict[str, list[str]] = {}  # a form's last characters -> such forms; tokens share beginnings
-        self._find = _Rules(self._learn_setting, self._learn_secret, self._learn_plain)
-        self._hide = _Rules(lambda name, value: self.tag(value), self.tag, self.text)
+        self._find = Rules(self._learn_setting, self._learn_secret, self._learn_plain)
+        self._hide = Rules(lambda name, value: self.tag(value), self.tag, self.text, self._with_learned)
 
     @classmethod
     def fresh(cls, random: Callable[[int], bytes] = os.urandom) -> "Redactor":
@@ -90,6 +80,11 @@ class Redactor:
             return value
         digest = hmac.new(self.key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
         return f"[redacted:{digest[:10]}]"
+
+    @property
+    def learned(self) -> int:
+        """How many values are hunted."""
+        return len(self._learned)
 
     # The first pass: what is secret in this run.
 
@@ -113,12 +108,12 @@ class Redactor:
 
     def learn_text(self, text: str) -> None:
         """Learn what is secret by name or by shape in a text or a JSON document."""
-        _json(text, self._find)
+        walk_text(text, self._find)
 
     def learn_frame(self, frame: Any) -> None:
         """Learn from each distinct text and document of a pandas DataFrame; a column's name counts as a name."""
-        for name in _text_columns(frame):
-            _walk_column(frame[name], self._find)
+        for name in text_columns(frame):
+            walk_column(frame[name], self._find)
 
     def _learn_setting(self, name: str, value: str) -> str:
         if is_secret_name(name):
@@ -141,11 +136,11 @@ class Redactor:
 
     def json_text(self, text: str) -> str:
         """A JSON document without its secrets, still valid JSON, as it was if it held none; else as `text`."""
-        return _json(text, self._hide)
+        return walk_text(text, self._hide)
 
     def document(self, document: Document) -> Document:
         """A copy of what json.loads returns, without its secrets."""
-        return _walk(document, self._hide)
+        return walk(document, self._hide)
 
     def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Every value as its tag, under its name."""
@@ -157,14 +152,14 @@ class Redactor:
         A column's name counts as a name, so every value in a column `environment` is replaced. Each distinct text is
         looked at once.
         """
-        return frame.assign(**{name: _walk_column(frame[name], self._hide) for name in _text_columns(frame)})
+        return frame.assign(**{name: walk_column(frame[name], self._hide) for name in text_columns(frame)})
 
     def notebook(self, notebook: Document) -> Document:
         """A notebook (nbformat 4, as json.loads returns it) without secrets in sources, outputs and metadata.
 
         Structure and pictures stay; a picture's own metadata is not looked at.
         """
-        return _walk(notebook, self._hide._replace(kept=PICTURES))
+        return walk(notebook, self._hide._replace(kept=PICTURES))
 
     def _without_learned(self, text: str) -> str:
         """Each learned form replaced, longest first; its ending is looked up in the cheaper of two ways."""
@@ -178,105 +173,8 @@ class Redactor:
             text = text.replace(form, self.tag(self._values[form]))
         return text
 
-
-class _Rules(NamedTuple):
-    """What a walk does with a variable's value, a value under a secret name, any other text; what it leaves alone."""
-
-    environment: Callable[[str, str], str]
-    secret: Replace
-    text: Replace
-    kept: frozenset[str] = frozenset()
-
-
-def _text_columns(frame: Any) -> list[str]:
-    return [name for name, dtype in frame.dtypes.items() if str(dtype) in TEXT_TYPES]
-
-
-def _walk_column(column: Any, rules: _Rules) -> Any:
-    """A Series with each text and document given through `rules`, each distinct text once."""
-    rules = rules._replace(text=lru_cache(maxsize=65536)(rules.text))
-    text = lru_cache(maxsize=None)(lambda value: _json(value, rules, column.name))
-    walked = column.map(
-        lambda value: text(value) if isinstance(value, str) else _walk(value, rules, column.name), na_action="ignore"
-    )
-    return walked.astype("category" if column.dtype == "category" else column.dtype)
-
-
-def _walk(value: Document, rules: _Rules, key: str = "", parent: str = "") -> Document:
-    """A copy of a JSON document with each text given through `rules`; it lies under `key`, and that under `parent`."""
-    if isinstance(value, str):
-        return _walk_text(value, rules, key, parent)
-    if isinstance(value, Mapping):
-        return _walk_mapping(value, rules, key, parent)
-    if isinstance(value, list | tuple):
-        return _walk_list(value, rules, key, parent)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    masked = mask(str(value), rules.secret) if is_number and is_secret_name(key) else str(value)
-    return value if masked == str(value) else masked
-
-
-def _walk_mapping(value: Mapping[str, Document], rules: _Rules, key: str, parent: str) -> dict[str, Document]:
-    if key in ENVIRONMENTS:
-        return {rules.text(name): _setting(name, item, rules) for name, item in value.items()}
-    named = value.get("name", value.get("key"))  # {"name": "API_KEY", "value": "…"}: the value lies under API_KEY
-    under = {"value": named} if isinstance(named, str) else {}
-    return {
-        rules.text(name): item if name in rules.kept else _walk(item, rules, under.get(name, name), key)
-        for name, item in value.items()
-    }
-
-
-def _walk_list(items: Iterable[Document], rules: _Rules, key: str, parent: str) -> list[Document]:
-    """Each item under the list's key, or under the flag before it (`--password`); a text in lines as one text."""
-    items = list(items)
-    if len(items) > 1 and all(isinstance(item, str) and item.endswith("\n") for item in items[:-1]):
-        return re.findall(r"[^\n]*\n|[^\n]+", rules.text("".join(items)))
-    if key in ENVIRONMENTS:
-        return [_variable(item, rules) for item in items]
-    before = [item if isinstance(item, str) and FLAG.fullmatch(item) else key for item in ["", *items]]
-    return [_walk(item, rules, under or key, parent) for under, item in zip(before, items, strict=False)]
-
-
-def _variable(item: Document, rules: _Rules) -> Document:
-    """One variable as Cloud Run (`{"name", "value"}`) or Cloud Build (`"NAME=value"`) lists it."""
-    if isinstance(item, Mapping) and isinstance(item.get("name"), str):
-        name = item["name"]
-        return {k: _setting(name, v, rules) if k == "value" else _walk(v, rules, k, "env") for k, v in item.items()}
-    if isinstance(item, str) and "=" in item:
-        name, _, value = item.partition("=")
-        return f"{name}={rules.environment(name, value)}"
-    return _walk(item, rules)
-
-
-def _setting(name: str, value: Document, rules: _Rules) -> Document:
-    """One variable's value; null stays, and an object is a reference to a secret."""
-    if value is None or isinstance(value, Mapping | list):
-        return _walk(value, rules, "valueFrom", "env")
-    return rules.environment(name, str(value))
-
-
-def _walk_text(value: str, rules: _Rules, key: str, parent: str) -> str:
-    if parent in REFERENCES or key == parent == "secret":
-        return rules.text(value)
-    if key.lower().endswith("cookie"):
-        return replace_cookies(value, rules.secret)
-    return mask(value, rules.secret) if is_secret_name(key) else _json(value, rules, key)
-
-
-def _json(text: str, rules: _Rules, key: str = "") -> str:
-    """A text through `rules`, as a document if it is one; a document in which nothing changes keeps its very text."""
-    if text.lstrip()[:1] not in ("{", "["):
-        return rules.text(text)
-    try:
-        document = json.loads(text, object_pairs_hook=_unique)
-        walked = _walk(document, rules, key)
-    except (ValueError, RecursionError):
-        return rules.text(text)
-    return text if walked == document else json.dumps(walked, ensure_ascii=text.isascii())
-
-
-def _unique(pairs: list[tuple[str, Document]]) -> dict[str, Document]:
-    """An object; refused if a name is there twice, for the value that loses would never be looked at."""
-    if len(found := dict(pairs)) < len(pairs):
-        raise ValueError("an object has the same name twice")
-    return found
+    def _with_learned(self, texts: list[str]) -> list[str]:
+        """Those of some texts that may hold a learned value: the few endings that are in any of them are looked for."""
+        together = "\n".join(texts)
+        endings = [ending for ending in self._endings if ending in together]
+        return [text for text in texts if any(ending in text for ending in endings)] if endings else []

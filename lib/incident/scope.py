@@ -26,6 +26,7 @@ ISO_8601 = re.compile(
 TIME_HELP = "give an ISO 8601 time or a relative one such as -2h, -30m, now"
 SOURCE_HELP = "use cloud, sample:NAME, export:DIR, pull:DIR, run:RUN or analytics:PROJECT.DATASET"
 
+LIMIT = (r"[1-9]\d{0,8}", "give a whole number above 0, or leave it empty: there is no limit then")
 FORMS: dict[str, tuple[str, str]] = {
     "project": (r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project id is 6 to 30 of a-z, 0-9 and -"),
     "region": (r"[a-z]+-[a-z]+\d+", "a region is named like us-central1"),
@@ -34,6 +35,8 @@ FORMS: dict[str, tuple[str, str]] = {
     "health_path": (r"/[^\s#?]*", "a path starts with / and has no query, such as /health"),
     "source": (r"cloud|(?:sample|export|pull|run|analytics):.+", SOURCE_HELP),
     "incident": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name of a folder: letters, digits, . _ and -, 64 at most"),
+    "max_entries": LIMIT,
+    "max_calls": LIMIT,
 }
 
 
@@ -61,6 +64,8 @@ class Parameters:
     before: str = ""
     incident: str = ""
     run_dir: str = ""
+    max_entries: str = ""
+    max_calls: str = ""
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

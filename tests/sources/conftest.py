@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import grpc
@@ -14,6 +15,7 @@ from google.cloud.devtools import cloudbuild_v1
 from google.cloud.logging_v2.types import ListLogEntriesRequest, ListLogEntriesResponse, LogEntry
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 
+from incident.drill import lql
 from incident.scope import Scope
 
 NAME = "projects/my-project/locations/us-central1/services/chat"
@@ -54,6 +56,9 @@ def revision(name: str = "chat-00001-abc", created: str = "2025-09-07T09:00:00Z"
     return run_v2.Revision(name=f"{NAME}/revisions/{name}", create_time=created, **(plain | fields))
 
 
+wanted = cache(lql.parse)
+
+
 @dataclass
 class Google:
     """What the stand-in holds; `faults` maps a method to a code, or to codes used up one a call, None for an answer."""
@@ -66,6 +71,9 @@ class Google:
     faults: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     empty_pages: bool = False
+    filters: bool = False
+    page: int = 2
+    on_entries: Any = None
     address: str = ""
 
     def requests(self, method: str) -> list[Any]:
@@ -78,13 +86,20 @@ class Google:
         return fault.pop(0) if isinstance(fault, list) and fault else fault if fault else None
 
     def list_log_entries(self, request: Any) -> Any:
-        """A page of the entries whose log the filter names; with `empty_pages` each is preceded by an empty one."""
+        """A page of the entries whose log the filter names; with `empty_pages` each is preceded by an empty one.
+
+        With `filters` all of the filter counts.
+        """
+        if self.on_entries:
+            self.on_entries(request)
         held = [made for made in self.entries if f'"{made.log_name}"' in request.filter]
+        held = [made for made in held if wanted(request.filter)(made)] if self.filters else held
+        held = held if request.order_by.endswith("asc") else held[::-1]
         at, _, filled = request.page_token.partition(":")
         start = int(at or 0)
         if self.empty_pages and not filled:
             return ListLogEntriesResponse(next_page_token=f"{start}:filled")
-        end = start + min(request.page_size, 2)
+        end = start + min(request.page_size, self.page)
         return ListLogEntriesResponse(entries=held[start:end], next_page_token=f"{end}" if end < len(held) else "")
 
     def list_builds(self, request: Any) -> Any:

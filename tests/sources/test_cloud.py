@@ -1,6 +1,7 @@
 """The live project, over real gRPC with the official clients."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,10 +24,10 @@ PULLED = pd.Timestamp("2025-09-07T11:05:00Z")
 STDERR, SYSTEM_EVENT = "run.googleapis.com/stderr", "cloudaudit.googleapis.com/system_event"
 
 
-def pull(google: Any, scope: Any, own: dict[str, str] | None = None, **calls: Any) -> cloud.Pulled:
+def pull(google: Any, scope: Any, probes: Sequence[dict[str, Any]] = (), **calls: Any) -> cloud.Pulled:
     """A pull from the stand-in whose retries take milliseconds."""
     quick = Calls(**({"first_pause": 0.001, "longest_pause": 0.01} | calls))
-    return cloud.pull(scope, Clients(google.address), pulled=PULLED, own=own, calls=quick)
+    return cloud.pull(scope, Clients(google.address), pulled=PULLED, probes=probes, calls=quick)
 
 
 def gaps(pulled: cloud.Pulled) -> dict[str, str]:
@@ -37,7 +38,7 @@ def gaps(pulled: cloud.Pulled) -> dict[str, str]:
 def test_filters(google: Any, make: Any) -> None:
     """A filter that lost a part or its parentheses would read other services, or nothing, in silence."""
     pull(google, make.SCOPE)
-    audit, logs = google.requests("ListLogEntries")
+    audit, denials, logs = google.requests("ListLogEntries")
     beginning = (
         '(resource.type="cloud_run_revision") AND (resource.labels.service_name="chat") AND '
         '(resource.labels.location="us-central1") AND (logName=('
@@ -55,6 +56,10 @@ def test_filters(google: Any, make: Any) -> None:
         '"projects/my-project/logs/cloudaudit.googleapis.com%2Fsystem_event" OR '
         '"projects/my-project/logs/cloudaudit.googleapis.com%2Fpolicy"'
     ) + end  # fmt: skip
+    assert denials.filter == (
+        '(resource.type="audited_resource") AND (resource.labels.method="run.googleapis.com/HttpIngress") AND '
+        '(logName="projects/my-project/logs/cloudaudit.googleapis.com%2Fpolicy")'
+    ) + end.removeprefix("))")
     assert (logs.page_size, logs.order_by) == (1000, "timestamp asc")
     assert list(logs.resource_names) == ["projects/my-project"]
 
@@ -146,7 +151,7 @@ def test_our_own_entries(google: Any, make: Any) -> None:
         make.request_entry("2025-09-07T10:00:03Z", user_agent="incident/0.1.0 (probe 1f) browser"),
         make.entry(STDERR, "2025-09-07T10:00:04Z", text_payload="of nobody's trace"),
     ]
-    pulled = pull(google, make.SCOPE, own={"b" * 32: "2e"})
+    pulled = pull(google, make.SCOPE, probes=[{"trace_id": "b" * 32, "probe_id": "2e"}])
     assert list(pulled.frames["logs"]["probe_id"].fillna("-")) == ["1f", "1f", "2e", "-", "-"]
     start = pulled.frames["revisions"]["traffic_start_time"][0]
     assert start == pd.Timestamp("2025-09-07T10:00:03Z")
@@ -322,11 +327,11 @@ def test_absent(google: Any, make: Any) -> None:
 def test_what_came_before_a_failure_is_kept(google: Any, make: Any) -> None:
     """Half the logs are half the logs, and a gap: not nothing, and not all."""
     google.entries = [make.entry(STDERR, f"2025-09-07T10:00:0{n}Z", text_payload=str(n)) for n in range(5)]
-    google.faults["ListLogEntries"] = [None, None, grpc.StatusCode.INVALID_ARGUMENT]
+    google.faults["ListLogEntries"] = [None, None, None, grpc.StatusCode.OUT_OF_RANGE]
     pulled = pull(google, make.SCOPE)
     assert list(pulled.frames["logs"]["text"]) == ["0", "1"]
     assert [gap.reason for gap in pulled.gaps] == [
-        "reading logs of project 'my-project' failed: INVALID_ARGUMENT, ListLogEntries was told to fail; "
+        "reading logs of project 'my-project' failed: OUT_OF_RANGE, ListLogEntries was told to fail; "
         "entries after 2025-09-07T10:00:01Z are missing"
     ]
     assert "logs" not in pulled.complete
@@ -336,7 +341,9 @@ def test_passing_failures_are_retried(google: Any, make: Any) -> None:
     """An outage of a moment, or of the quota, costs a pause and no entry."""
     google.entries = [make.entry(STDERR, f"2025-09-07T10:00:0{n}Z", text_payload=str(n)) for n in range(5)]
     codes = grpc.StatusCode
-    google.faults["ListLogEntries"] = [None, codes.UNAVAILABLE, codes.RESOURCE_EXHAUSTED, None, codes.INTERNAL, None]
+    google.faults["ListLogEntries"] = [
+        None, None, codes.UNAVAILABLE, codes.RESOURCE_EXHAUSTED, None, codes.INTERNAL, None,
+    ]  # fmt: skip
     pulled = pull(google, make.SCOPE)
     assert list(pulled.frames["logs"]["text"]) == ["0", "1", "2", "3", "4"]
     assert pulled.gaps == ()

@@ -1,12 +1,14 @@
 """How calls to Google are made: paced, retried inside a budget, counted, and turned into gaps when they fail.
 
 Decides what a failed call means: refused (403, 401, no credentials), absent (404) or partial (all else). These stay
-apart to the end, since "may not be read" is not "is not there". It cannot tell a service that never was from one
-that was deleted.
+apart to the end, since "may not be read" is not "is not there". The pace is the read quota's: the lowest one seen,
+until an answer states another. Several threads may use one `Calls`, and then share its pace, budget and limits. It
+cannot tell a service that never was from one that was deleted, nor what others take of the project's quota.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from google.api_core import exceptions
-from google.api_core.retry import Retry
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
 from incident.findings import Gap
 from incident.http1 import printable
 from incident.scope import Scope
+from incident.sources.limits import Allowance
 
 Answer = TypeVar("Answer")
 
@@ -34,6 +36,9 @@ RETRIED = (
     exceptions.ResourceExhausted,
 )
 """UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL and RESOURCE_EXHAUSTED; the generated clients do not retry the last."""
+
+QUOTA_SPENT = "RATE_LIMIT_EXCEEDED"
+"""The reason that comes with RESOURCE_EXHAUSTED where a quota a minute is used up."""
 
 FAILURES = (exceptions.GoogleAPIError, GoogleAuthError)
 """Everything that a call of an official client may fail with and that is the other side's."""
@@ -66,16 +71,35 @@ class Pace:
     most: int = READS_PER_MINUTE
     per: float = 60.0
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], Any] = time.sleep
     _started: deque[float] = field(default_factory=deque, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def wait(self) -> None:
         """Return when one more call fits, and book it."""
-        if len(self._started) == self.most and (pause := self._started[0] + self.per - self.clock()) > 0:
+        while (pause := self._book()) > 0:
             self.sleep(pause)
-        while len(self._started) >= self.most:
-            self._started.popleft()
-        self._started.append(self.clock())
+
+    def _book(self) -> float:
+        """Book a call if it fits now; else the seconds until one may fit."""
+        with self._lock:
+            now = self.clock()
+            while self._started and self._started[0] + self.per <= now:
+                self._started.popleft()
+            if len(self._started) >= self.most:
+                return self._started[-self.most] + self.per - now
+            self._started.append(now)
+            return 0.0
+
+    def learn(self, error: exceptions.GoogleAPICallError) -> None:
+        """Take over the limit a minute that a refusal for the quota states (google.rpc.ErrorInfo), if it does.
+
+        Seen: 60 (snarfed/bridgy-fed issue 620) and 120 (DefangLabs/defang issue 1268).
+        """
+        said = error.metadata or {}
+        limit = said.get("quota_limit_value", "")
+        if error.reason == QUOTA_SPENT and "PerMinute" in said.get("quota_limit", "") and limit.isdecimal():
+            self.most = max(1, int(limit))
 
 
 @dataclass
@@ -83,37 +107,51 @@ class Calls:
     """Makes calls, one budget for all of them: `budget` is how many seconds a run spends on failing calls, in sum.
 
     `made` counts every attempt, `timeout` limits each one. `first_pause` and `longest_pause` bound the exponential
-    backoff between attempts. `pace` holds for Cloud Logging alone, whose read quota is the narrow one.
+    backoff between attempts. `pace` and `allowance` hold for Cloud Logging alone, whose read quota is the narrow one.
+    The budget is longer than a minute, so that a spent quota has time to come back.
     """
 
-    budget: float = 60.0
+    budget: float = 90.0
     timeout: float = 30.0
     first_pause: float = 0.5
     longest_pause: float = 15.0
     pace: Pace = field(default_factory=Pace)
     clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Any] = time.sleep
+    allowance: Allowance = field(default_factory=Allowance)
     made: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def make(self, call: Callable[..., Answer], request: Any, *, paced: bool = False) -> Answer:
-        """The answer to one call; its last error once the budget is spent."""
-        began, before = self.clock(), self.made
+        """The answer to one call; its last error once the budget is spent, `Spent` where no call is allowed."""
+        pause = self.first_pause
+        while True:
+            began = self._begin(paced)
+            try:
+                return call(request=request, retry=None, timeout=self.timeout)
+            except RETRIED as error:
+                if paced:
+                    self.pace.learn(error)
+                if _is_login(error) or not self._affords(self.clock() - began + pause):
+                    raise
+            self.sleep(pause)
+            pause = min(2 * pause, self.longest_pause)
 
-        def attempt() -> Answer:
-            if paced:
-                self.pace.wait()
+    def _begin(self, paced: bool) -> float:
+        """Count an attempt that begins now, after what it has to wait for."""
+        if paced:
+            self.allowance.book()
+            self.pace.wait()
+        with self._lock:
             self.made += 1
-            return call(request=request, retry=None, timeout=self.timeout)
+        return self.clock()
 
-        try:
-            return self._retry()(attempt)()
-        except exceptions.RetryError as error:
-            raise (error.cause or error) from error
-        finally:
-            if self.made > before + 1:
-                self.budget -= self.clock() - began
-
-    def _retry(self) -> Retry:
-        return Retry(_is_passing, self.first_pause, self.longest_pause, 2.0, timeout=max(self.budget, 0.0))
+    def _affords(self, seconds: float) -> bool:
+        """Take what a failed attempt cost from the budget, if there is so much."""
+        with self._lock:
+            is_enough = seconds <= self.budget
+            self.budget -= seconds if is_enough else 0
+            return is_enough
 
     def pages(self, call: Callable[..., Any], request: Any, *, paced: bool = False) -> Iterator[Any]:
         """The pages of a list call, each retried by itself; an empty one with a token means "go on"."""
@@ -123,10 +161,6 @@ class Calls:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
-
-
-def _is_passing(error: Exception) -> bool:
-    return isinstance(error, RETRIED) and not _is_login(error)
 
 
 def _is_login(error: Exception) -> bool:

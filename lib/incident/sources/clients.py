@@ -19,6 +19,7 @@ from incident.findings import UsageError
 if TYPE_CHECKING:
     from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
     from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+    from google.cloud.resourcemanager_v3 import ProjectsClient
     from google.cloud.run_v2 import RevisionsClient, ServicesClient
 
 ENDPOINT = "INCIDENT_GCP_ENDPOINT"
@@ -73,10 +74,15 @@ class Clients:
 
     @cached_property
     def logging(self) -> LoggingServiceV2Client:
-        """Cloud Logging, by the generated client, which adds no filter of its own and keeps nanoseconds."""
+        """Cloud Logging, by the generated client, which adds no filter of its own and keeps nanoseconds.
+
+        Its `list_log_entries` answers with a `decode.Page`.
+        """
         from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 
-        return self._make(LoggingServiceV2Client)  # type: ignore[no-any-return]
+        from incident.sources.decode import Transport
+
+        return self._make(LoggingServiceV2Client, Transport)  # type: ignore[no-any-return]
 
     @cached_property
     def services(self) -> ServicesClient:
@@ -99,10 +105,18 @@ class Clients:
 
         return self._make(CloudBuildClient)  # type: ignore[no-any-return]
 
-    def _make(self, client: Any) -> Any:
+    @cached_property
+    def projects(self) -> ProjectsClient:
+        """The Resource Manager, which says which permissions the caller has on a project."""
+        from google.cloud.resourcemanager_v3 import ProjectsClient
+
+        return self._make(ProjectsClient)  # type: ignore[no-any-return]
+
+    def _make(self, client: Any, transport: Any = None) -> Any:
+        transport = transport or client.get_transport_class("grpc")
         if not self.endpoint:
-            return client(credentials=self._credentials)
-        return client(transport=client.get_transport_class("grpc")(channel=self._channel))
+            return client(credentials=self.credentials, transport=transport)
+        return client(transport=transport(channel=self._channel))
 
     @cached_property
     def _channel(self) -> Any:
@@ -111,7 +125,8 @@ class Clients:
         return grpc.insecure_channel(self.endpoint, options=CHANNEL_OPTIONS)
 
     @cached_property
-    def _credentials(self) -> Any:
+    def credentials(self) -> Any:
+        """The caller's own credentials, as google-auth finds them; not to be shown, as it holds a token."""
         import google.auth
         from google.auth.exceptions import DefaultCredentialsError
 

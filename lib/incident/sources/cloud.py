@@ -1,42 +1,46 @@
 """The live project: what Cloud Run, Cloud Logging and Cloud Build say of one service, and what they would not say.
 
 Decides nothing about the incident. Each call that fails is a gap on its frame, and what came before it failed is
-kept. Reads only: no call writes. Cannot tell: entries that arrive after the pull; requests that reached no log;
-denials by VPC Service Controls that name the resource type `audited_resource`; builds of a third region.
+kept. Reads only: no call writes. Cannot tell: entries that arrive after the pull; requests that reached no log; builds
+of a third region.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 from google.cloud.devtools.cloudbuild_v1.types import Build, ListBuildsRequest
-from google.cloud.logging_v2.types import ListLogEntriesRequest
 from google.cloud.run_v2.types import GetServiceRequest, ListRevisionsRequest, Revision, Service
 from google.iam.v1.iam_policy_pb2 import GetIamPolicyRequest
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from incident import frames
 from incident.evidence import Query
 from incident.findings import Gap
-from incident.scope import Scope, rfc3339
-from incident.sources import admin, entries
+from incident.scope import Parameters, Scope, rfc3339
+from incident.sources import admin
 from incident.sources.calls import FAILURES, Calls, failure, look_for
 from incident.sources.clients import Clients
+from incident.sources.entry_pages import PAGE_SIZE, ask_audit, ask_logs, moment_of
+from incident.sources.limits import Allowance, Limits, Spent
+from incident.sources.places import TagUrl
 from incident.sources.serving import traffic_times
-
-PAGE_SIZE = 1000
-"""The most that `entries.list` and `builds.list` give in one call."""
+from incident.sources.volume import Cut, Volume
 
 BUILD_PAGES = 10
 """The most pages of builds that are read in one location; they come newest first."""
 
 BUILD_LEAD = pd.Timedelta("1D")
 """A build older than the oldest revision by more than this made none of them."""
+
+
+RESOURCES = ("service", "revisions", "builds", "iam")
+"""What is asked of the Admin API and of Cloud Build."""
+
+Row = admin.Row
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,11 @@ class Pulled:
 
 @dataclass
 class Asked:
-    """One query under way: how many rows came, and the words for them if it fails now."""
+    """One query under way: how many rows came, the words for them if it fails now, and what is missing of it."""
 
     rows: int = 0
     came: str = ""
+    gaps: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -69,11 +74,18 @@ class Pull:
     clients: Clients
     calls: Calls = field(default_factory=Calls)
     clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     service: Service | None = None
     revisions: list[Revision] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     complete: set[str] = field(default_factory=set)
     queries: list[Query] = field(default_factory=list)
+    cuts: dict[int, Cut] = field(default_factory=dict)
+    spent: Spent | None = None
+
+    def __post_init__(self) -> None:
+        """Know nothing yet of how many entries there are."""
+        self.volume = Volume((self.scope.start, self.scope.end))
 
     @property
     def name(self) -> str:
@@ -83,18 +95,33 @@ class Pull:
     @contextmanager
     def asking(self, frame: str, query: str, window: bool = False) -> Iterator[Asked]:
         """Ask for one frame: whole when the block ends, a gap when a call in it fails, a `Query` either way."""
-        asked, began, made = Asked(), self.clock(), self.calls.made
+        with self.counting(frame, query, window) as asked:
+            try:
+                yield asked
+            except FAILURES as error:
+                gap = failure(frame, self.scope, error, asked.came)
+                asked.gaps.append(gap.reason)
+                self.miss(gap)
+            else:
+                if not self.gap(frame):
+                    self.complete.add(frame)
+
+    @contextmanager
+    def counting(self, frame: str, query: str, window: bool) -> Iterator[Asked]:
+        """Book a `Query` when the block ends, however it ends."""
+        asked, began, made = Asked(), self.clock() - self.volume.seconds, self.calls.made - self.volume.calls
         try:
             yield asked
-        except FAILURES as error:
-            self.complete.discard(frame)
-            self.gaps.append(failure(frame, self.scope, error, asked.came))
-        else:
-            if not self.gap(frame):
-                self.complete.add(frame)
-        start, end = (rfc3339(self.scope.start), rfc3339(self.scope.end)) if window else ("", "")
-        took = round(self.clock() - began, 6)
-        self.queries.append(Query(frame, query, start, end, asked.rows, self.calls.made - made, took))
+        finally:
+            start, end = (rfc3339(self.scope.start), rfc3339(self.scope.end)) if window else ("", "")
+            took = round(self.clock() - self.volume.seconds - began, 6)
+            made = self.calls.made - self.volume.calls - made  # sizing calls are counted apart
+            self.queries.append(Query(frame, query, start, end, asked.rows, made, took, tuple(asked.gaps)))
+
+    def miss(self, gap: Gap) -> None:
+        """Take note of a gap."""
+        self.gaps.append(gap)
+        self.complete.discard(gap.frame)
 
     def gap(self, frame: str) -> Gap | None:
         """The first gap of a frame so far."""
@@ -106,16 +133,21 @@ def pull(
     clients: Clients,
     *,
     pulled: pd.Timestamp,
-    own: Mapping[str, str] | None = None,
+    probes: Sequence[Row] = (),
     calls: Calls | None = None,
 ) -> Pulled:
-    """Everything that the project says of a scope; `own` maps trace ids of this run's handshakes to their probe ids.
+    """Everything that the project says of a scope; `probes` are the rows of this run's handshakes.
 
     `pulled` is the time now. No error of the other side is raised: each is a gap.
     """
     asked = Pull(scope, clients, calls or Calls())
     ask_service(asked)
-    return ask_rest(asked, pulled, own or {})
+    return ask_rest(asked, pulled, probes)
+
+
+def begin(parameters: Parameters, where: Scope, clients: Clients) -> Pull:
+    """A pull with the limits that parameters set."""
+    return Pull(where, clients, Calls(allowance=Allowance(Limits.of(parameters))))
 
 
 def ask_service(pull: Pull) -> str:
@@ -126,21 +158,49 @@ def ask_service(pull: Pull) -> str:
     return pull.service.uri if pull.service else ""
 
 
-def ask_rest(pull: Pull, pulled: pd.Timestamp, own: Mapping[str, str]) -> Pulled:
+def own_urls(pull: Pull) -> list[str]:
+    """The URLs that Cloud Run gave the service, the one it goes by first; none where it did not say."""
+    return list(dict.fromkeys([pull.service.uri, *pull.service.urls])) if pull.service else []
+
+
+def custom_audiences(pull: Pull) -> list[str]:
+    """The audiences that the service takes in an ID token beside its URLs."""
+    return list(pull.service.custom_audiences) if pull.service else []
+
+
+def tag_urls(pull: Pull) -> list[TagUrl]:
+    """The tags that the service's traffic statuses name, each with its URL and revision."""
+    rows = admin.traffic_rows(pull.service, pd.Timestamp(0)) if pull.service else []
+    return [TagUrl(row["tag"], row["revision_name"] or "", row["url"]) for row in rows if row["tag"] and row["url"]]
+
+
+def ask_rest(pull: Pull, pulled: pd.Timestamp, probes: Sequence[Row] = ()) -> Pulled:
     """Ask for everything but the service, which has been asked for; see `pull`."""
-    found = {"service": frames.rows_frame("service", [admin.service_row(pull.service)] if pull.service else [])}
-    found["traffic"] = _traffic(pull, pulled)
-    _ask_revisions(pull)
-    found["iam"] = _ask_iam(pull)
-    builds = _ask_builds(pull)
-    found["builds"] = frames.rows_frame("builds", builds)
-    found["audit"] = _ask_entries(pull, "audit", entries.audit_filter(pull.scope), entries.audit_row)
-    logs = _ask_entries(pull, "logs", entries.logs_filter(pull.scope), entries.log_row)
-    if logs.empty:
-        pull.complete.discard("logs")  # no entry at all may as well mean a wrong name: nobody vouches for that
-    found["logs"] = entries.probes_marked(logs, own)
-    found["revisions"] = _revisions(pull, builds, found)
+    probed_at = pull.clock()
+    pull.volume = Volume((pull.scope.start, pull.scope.end))
+    found, builds = ask_resources(pull, pulled)
+    found["audit"] = ask_audit(pull)
+    found["logs"] = ask_logs(pull, probes, probed_at)
+    revisions = joined_revisions(pull, builds, found["audit"])
+    found["revisions"] = traffic_times(revisions, found["traffic"], found["logs"], found["audit"], ready_times(pull))
     return Pulled(pulled, found, tuple(dict.fromkeys(pull.gaps)), frozenset(pull.complete), tuple(pull.queries))
+
+
+def ask_resources(
+    pull: Pull, pulled: pd.Timestamp, what: Collection[str] = RESOURCES
+) -> tuple[dict[str, pd.DataFrame], list[Row]]:
+    """The frames of what is not the log, but for `revisions`, whose rows need the builds; and the rows of builds.
+
+    The service has been asked for. Revisions are asked for where builds are, since they name the images.
+    """
+    found = {"service": frames.rows_frame("service", [admin.service_row(pull.service)] if pull.service else [])}
+    found["traffic"] = _traffic(pull, pulled) if "service" in what else frames.frame("traffic")
+    if {"revisions", "builds"} & set(what):
+        _ask_revisions(pull)
+    found["iam"] = _ask_iam(pull) if "iam" in what else frames.frame("iam")
+    builds = _ask_builds(pull) if "builds" in what else []
+    found["builds"] = frames.rows_frame("builds", builds)
+    return found, builds
 
 
 def _traffic(pull: Pull, pulled: pd.Timestamp) -> pd.DataFrame:
@@ -215,12 +275,8 @@ def _ask_builds_of(pull: Pull, parent: str) -> dict[str, Build]:
 
 
 def _is_too_old(pull: Pull, builds: list[Build]) -> bool:
-    oldest = min(_moment(Revision.pb(revision).create_time) for revision in pull.revisions)
-    return any(_moment(Build.pb(build).create_time) < oldest - BUILD_LEAD for build in builds)
-
-
-def _moment(time: Timestamp) -> pd.Timestamp:
-    return pd.Timestamp(time.seconds * 1_000_000_000 + time.nanos, tz="UTC")
+    oldest = min(moment_of(Revision.pb(revision).create_time) for revision in pull.revisions)
+    return any(moment_of(Build.pb(build).create_time) < oldest - BUILD_LEAD for build in builds)
 
 
 def _capped(asked: Asked) -> Gap:
@@ -228,26 +284,12 @@ def _capped(asked: Asked) -> Gap:
     return Gap("builds", reason, "gcloud builds list shows the older ones", "capped")
 
 
-def _ask_entries(pull: Pull, frame: str, query: str, row: Callable[[Any], admin.Row]) -> pd.DataFrame:
-    """The entries of one query, oldest first, one Arrow batch a page; the ones that came where it fails."""
-    batches = []
-    request = ListLogEntriesRequest(
-        resource_names=[f"projects/{pull.scope.project}"], filter=query, order_by="timestamp asc", page_size=PAGE_SIZE
-    )
-    with pull.asking(frame, query, window=True) as asked:
-        for page in pull.calls.pages(pull.clients.logging.list_log_entries, request, paced=True):
-            raw = type(page).pb(page).entries
-            batches.append(frames.batch(frame, map(row, raw)))
-            asked.rows += len(raw)
-            if raw:
-                last = rfc3339(_moment(raw[-1].timestamp))
-                asked.came = f"; entries after {last} are missing"
-    return entries.one_of_each(frames.frame(frame, batches), frame)
-
-
-def _revisions(pull: Pull, builds: list[admin.Row], found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def joined_revisions(pull: Pull, builds: list[admin.Row], audit: pd.DataFrame) -> pd.DataFrame:
+    """The frame `revisions` but for its traffic times: each with its build, and its digest from the audit entries."""
     rows = [admin.revision_row(revision) for revision in pull.revisions]
-    joined = admin.joined_builds(rows, builds, admin.event_digests(found["audit"]))
-    ready = {admin.short(revision.name): since for revision in pull.revisions if (since := admin.ready_time(revision))}
-    data = frames.rows_frame("revisions", joined)
-    return traffic_times(data, found["traffic"], found["logs"], found["audit"], ready)
+    return frames.rows_frame("revisions", admin.joined_builds(rows, builds, admin.event_digests(audit)))
+
+
+def ready_times(pull: Pull) -> dict[str, pd.Timestamp]:
+    """Since when each revision has been ready, by the Admin API."""
+    return {admin.short(revision.name): since for revision in pull.revisions if (since := admin.ready_time(revision))}

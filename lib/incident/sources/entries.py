@@ -1,4 +1,4 @@
-"""Log entries as Cloud Logging sends them: the filters that ask for them, and the rows they become.
+"""Log entries as Cloud Logging sends them: the filters that ask for them, and what becomes of their frames.
 
 Decides: which entries are of the service (containers, requests, system) and which of its administration (activity,
 system_event, policy), and which of them our own probes caused. Reads raw protobuf, so that nanoseconds are kept.
@@ -8,18 +8,19 @@ names another resource type.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from google.cloud.audit import audit_log_pb2
-from google.protobuf import json_format, struct_pb2
 
 from incident import platform
 from incident.frames import FRAMES
 from incident.scope import Scope, rfc3339
+from incident.sources.decode import official
+from incident.sources.decode_json import struct_text
 
 SERVICE_LOGS = (platform.REQUESTS, platform.STDOUT, platform.STDERR, platform.SYSTEM)
 AUDIT_LOGS = (platform.ACTIVITY, platform.SYSTEM_EVENT, platform.POLICY)
@@ -61,27 +62,9 @@ def quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def log_row(entry: Any) -> dict[str, Any]:
-    """One raw LogEntry as a row of `logs`."""
-    labels, resource = dict(entry.labels), entry.resource.labels
-    return _identity(entry) | _request(entry) | {
-        "receive_timestamp": nanoseconds(entry, "receive_timestamp"),
-        "severity": SEVERITY.get(entry.severity),
-        "text": _text(entry),
-        "json_payload": as_json(entry.json_payload) if entry.HasField("json_payload") else None,
-        "service_name": resource.get("service_name") or None,
-        "revision_name": resource.get("revision_name") or None,
-        "location": resource.get("location") or None,
-        "instance_id": labels.get("instanceId"),
-        "container_name": labels.get("container_name"),
-        "trace": entry.trace or None,
-        "span_id": entry.span_id or None,
-        "labels": json.dumps(labels, sort_keys=True),
-    }  # fmt: skip
-
-
 def audit_row(entry: Any) -> dict[str, Any]:
-    """One raw LogEntry as a row of `audit`; a payload that is no AuditLog leaves its columns null."""
+    """One entry, official or of a `decode.Page`, as a row of `audit`; a payload that is no AuditLog leaves nulls."""
+    entry = official(entry)
     severity = {"severity": SEVERITY.get(entry.severity)}
     audit = audit_log(entry)
     if audit is None:
@@ -94,8 +77,8 @@ def audit_row(entry: Any) -> dict[str, Any]:
         "revision_name": entry.resource.labels.get("revision_name") or _revision_of(audit.resource_name),
         "status_code": status.code if status else None,
         "status_message": status.message if status else None,
-        "request": as_json(audit.request) if audit.HasField("request") else None,
-        "response": as_json(audit.response) if audit.HasField("response") else None,
+        "request": struct_text(audit.request) if audit.HasField("request") else None,
+        "response": struct_text(audit.response) if audit.HasField("response") else None,
     }  # fmt: skip
 
 
@@ -117,51 +100,12 @@ def nanoseconds(message: Any, field: str) -> int | None:
     return int(time.seconds) * 1_000_000_000 + int(time.nanos)
 
 
-def as_json(struct: struct_pb2.Struct) -> str:
-    """A Struct as JSON text with sorted keys; whole numbers without the ".0" that a Struct's doubles bring."""
-    return json.dumps(_whole(json_format.MessageToDict(struct)), sort_keys=True, ensure_ascii=False)
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _whole(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_whole(part) for part in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _identity(entry: Any) -> dict[str, Any]:
     return {
         "log_name": entry.log_name,
         "timestamp": nanoseconds(entry, "timestamp"),
         "insert_id": entry.insert_id,
     }
-
-
-def _request(entry: Any) -> dict[str, Any]:
-    if not entry.HasField("http_request"):
-        return {}
-    request = entry.http_request
-    latency = request.latency.seconds + request.latency.nanos / 1e9 if request.HasField("latency") else None
-    return {
-        "http_request_method": request.request_method or None,
-        "http_request_url": request.request_url or None,
-        "http_request_status": request.status or None,
-        "http_request_latency": latency,
-        "http_request_user_agent": request.user_agent or None,
-        "http_request_protocol": request.protocol or None,
-        "http_request_remote_ip": request.remote_ip or None,
-    }
-
-
-def _text(entry: Any) -> str | None:
-    if entry.HasField("text_payload"):
-        return str(entry.text_payload)
-    if entry.HasField("json_payload"):
-        message = entry.json_payload.fields.get("message")
-        return message.string_value if message is not None and message.HasField("string_value") else None
-    audit = audit_log(entry)
-    return audit.status.message or None if audit is not None else None
 
 
 def _revision_of(resource_name: str) -> str | None:
@@ -171,8 +115,15 @@ def _revision_of(resource_name: str) -> str | None:
 
 def one_of_each(data: pd.DataFrame, name: str) -> pd.DataFrame:
     """The entries of frame `name` (`logs` or `audit`), each once by its identity, oldest first."""
-    once = data.drop_duplicates(list(FRAMES[name].key))
-    return once.sort_values(["timestamp", "insert_id"], kind="stable", ignore_index=True)
+    if not data["timestamp"].is_monotonic_increasing:
+        data = data.sort_values("timestamp", kind="stable", ignore_index=True)
+    is_tied = data["timestamp"].duplicated(keep=False).to_numpy()
+    if not is_tied.any():
+        return data
+    ties = data.loc[is_tied, list(FRAMES[name].key)].sort_values(["timestamp", "insert_id"], kind="stable")
+    order, keep = np.arange(len(data)), np.ones(len(data), bool)
+    order[is_tied], keep[is_tied] = ties.index, ~ties.duplicated()
+    return data.take(order[keep]).reset_index(drop=True)
 
 
 def probes_marked(logs: pd.DataFrame, own: Mapping[str, str]) -> pd.DataFrame:
@@ -183,9 +134,13 @@ def probes_marked(logs: pd.DataFrame, own: Mapping[str, str]) -> pd.DataFrame:
     """
     agents, traces = logs["http_request_user_agent"], logs["trace"].str.replace(r"^.*/", "", regex=True)
     ours = {agent: found[1] for agent in agents.cat.categories if (found := OUR_USER_AGENT.fullmatch(agent))}
-    mine = agents.astype("object").map(ours).astype("object")
-    mine = mine.where(mine.notna(), traces.map(own))
-    traced = mine.notna() & traces.notna()
-    of_trace = dict(zip(traces[traced], mine[traced], strict=True))
-    marked = mine.where(mine.notna(), traces.map(of_trace))
-    return logs.assign(probe_id=marked.astype(logs["probe_id"].dtype))
+    mine = _known(agents, ours).combine_first(_known(traces, own))
+    traced = traces[mine.index].dropna()
+    marked = mine.combine_first(_known(traces, dict(zip(traced, mine[traced.index], strict=True))))
+    return logs.assign(probe_id=marked.reindex(logs.index).astype(logs["probe_id"].dtype))
+
+
+def _known(column: pd.Series, ids: Mapping[str, str]) -> pd.Series:
+    """The probe ids of the few rows whose value is in `ids`."""
+    found = column[column.isin(list(ids))].astype("object")
+    return found.map(ids).astype("object")

@@ -10,46 +10,34 @@ when it was made, but by the time of the file. Source of the forms: `gcloud logg
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 from google.cloud.devtools.cloudbuild_v1.types import Build
 from google.cloud.run_v2.types import Revision, Service
 
 from incident import frames
-from incident.evidence import Evidence, Query
+from incident.evidence import Evidence
 from incident.findings import Gap
-from incident.http1 import printable
 from incident.scope import RELATIVE, Parameters, Scope, scope
-from incident.sources import admin, entries, rest, run_v1
-from incident.sources.cloud import PAGE_SIZE, Pulled
-from incident.sources.export_files import FILES, command, file_of, folder_of
-from incident.sources.export_scope import fits, service_of
-from incident.sources.json_files import Unreadable, values
+from incident.sources import admin, rest, run_v1
+from incident.sources.cloud import Pulled
+from incident.sources.export_entries import entry_frames
+from incident.sources.export_files import FILES, file_of, folder_of
+from incident.sources.export_reading import Reading
+from incident.sources.export_scope import service_of
+from incident.sources.handshake_rows import handshake_row
 from incident.sources.recorded import ONE_NANOSECOND, cut
-from incident.sources.rest import UNREADABLE, Identity
+from incident.sources.rest import Identity
 from incident.sources.serving import traffic_times
-from incident.sources.splits import rejoined
 
-Made = TypeVar("Made")
 Row = dict[str, Any]
-
-FRAME_OF = {
-    log.replace("/", "%2F"): frame
-    for frame, logs in (("logs", entries.SERVICE_LOGS), ("audit", entries.AUDIT_LOGS))
-    for log in logs
-}
-"""The frame that an entry belongs to, by the end of its log's name."""
 
 NEVER_EMPTY = ("logs", "audit", "revisions")
 """Frames whose emptiness may as well mean a wrong filter: a file that holds none of them vouches for nothing."""
-
-LARGEST = 2**63
 
 
 @dataclass(frozen=True)
@@ -60,84 +48,6 @@ class Exported:
     pulled: Pulled
     handshakes: list[Row]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Bad:
-    """How many values of a file could not be read, and the first of them."""
-
-    count: int = 0
-    number: int = 0
-    why: str = ""
-
-    def also(self, number: int, error: Exception) -> Bad:
-        """One more."""
-        return replace(self, count=self.count + 1) if self.count else Bad(1, number, rest.why(error))
-
-
-@dataclass
-class Reading:
-    """One folder being read for one service: what came, what is missing, what it cost."""
-
-    folder: Path
-    where: Identity
-    url: str = "URL"
-    clock: Callable[[], float] = time.monotonic
-    gaps: list[Gap] = field(default_factory=list)
-    complete: set[str] = field(default_factory=set)
-    queries: list[Query] = field(default_factory=list)
-
-    def read(self, kind: str, make: Callable[[Any], Made | None]) -> Iterator[Made]:
-        """What `make` makes of a file's values, None being left out; what is wrong with the file becomes gaps."""
-        file, began, bad, number, made = file_of(self.folder, kind), self.clock(), Bad(), 0, 0
-        if file is None:
-            self._gap(kind, f"the export holds no {kind}.json", "absent")
-            return
-        try:
-            for number, value in enumerate(values(file), 1):
-                try:
-                    thing = make(value)
-                except UNREADABLE as error:
-                    bad = bad.also(number, error)
-                    continue
-                if thing is not None:
-                    made += 1
-                    yield thing
-        except Unreadable as error:
-            self._gap(kind, f"{file.name} {error}" + (f"; {number} values came before" if number else ""))
-        if bad.count:
-            words = f"{bad.count} of {number} values could not be read, the first is number {bad.number}: {bad.why}"
-            self._gap(kind, f"{file.name}: {words}")
-        self._done(kind, file, made, number, began)
-
-    def _done(self, kind: str, file: Path, made: int, number: int, began: float) -> None:
-        if kind == "handshakes" and not made and not self.gaps_on(kind):
-            self._gap(kind, f"{file.name} holds no handshake", "empty")
-        if number and not made and not self.gaps_on(kind):
-            whose = f"service {self.where.service!r} in {self.where.region}, project {self.where.project!r}"
-            self._gap(kind, f"{file.name}: none of its {number} values is of {whose}", "empty")
-        if not self.gaps_on(kind):
-            self.complete |= set(FILES[kind])
-        took = round(self.clock() - began, 6)
-        self.queries += [Query(frame, file.name, "", "", made, 0, took) for frame in FILES[kind][:1]]
-
-    def gaps_on(self, kind: str) -> bool:
-        """Whether anything is missing of what a file holds."""
-        return any(gap.frame in FILES[kind] for gap in self.gaps)
-
-    def _gap(self, kind: str, reason: str, gap_kind: str = "partial") -> None:
-        remedy = command(kind, *self.where, self.folder, self.url)
-        remedy += ", or give --endpoint URL to probe it now" if kind == "handshakes" else ""
-        self.gaps += [Gap(frame, printable(reason, 300), remedy, gap_kind) for frame in FILES[kind]]
-
-    def of_service(self, make: Callable[[Any], Made]) -> Callable[[Any], Made | None]:
-        """`make` for values of our service alone; a part that a value does not say is no other's."""
-
-        def made(value: Any) -> Made | None:
-            said = rest.identity(value)
-            return make(value) if said is not None and fits(said, self.where) else None
-
-        return made
 
 
 def checked(parameters: Parameters) -> Identity:
@@ -157,7 +67,7 @@ def exported(parameters: Parameters) -> Exported:
     services = list(reading.read("service", reading.of_service(rest.service)))
     reading.url = next((service.uri for service in services if service.uri), reading.url)
     handshakes = [row for rows in reading.read("handshakes", _handshakes) for row in rows]
-    found = _entries(reading, {row["trace_id"]: row["probe_id"] for row in handshakes})
+    found = entry_frames(reading, {row["trace_id"]: row["probe_id"] for row in handshakes})
     pulled = _time_of_export(reading.folder, found)
     found |= _of_service(reading, services[-1:], pulled) | _iam(reading)
     found |= _revisions(reading, found)
@@ -169,49 +79,11 @@ def exported(parameters: Parameters) -> Exported:
     return Exported(whole, came, handshakes, tuple(notes))
 
 
-def _entries(reading: Reading, own: Mapping[str, str]) -> dict[str, pd.DataFrame]:
-    """The frames `logs` and `audit`, a thousand entries at a time."""
-    pages: dict[str, list[Row]] = {"logs": [], "audit": []}
-    batches: dict[str, list[Any]] = {"logs": [], "audit": []}
-    for name, row in rejoined(reading.read("logs", reading.of_service(_entry))):
-        pages[name].append(row)
-        if len(pages[name]) == PAGE_SIZE:
-            batches[name].append(frames.batch(name, pages[name]))
-            pages[name] = []
-    found = {}
-    for name, page in pages.items():
-        whole = frames.frame(name, [*batches[name], frames.batch(name, page)])
-        found[name] = _categories_in_order(entries.one_of_each(whole, name))
-    return found | {"logs": entries.probes_marked(found["logs"], own)}
-
-
-def _categories_in_order(data: pd.DataFrame) -> pd.DataFrame:
-    """The same rows with each column's categories in the order of the rows: a file's own order leaves no trace."""
-    repeated = data.select_dtypes("category")
-    return data.assign(
-        **{name: repeated[name].cat.set_categories(repeated[name].dropna().unique().tolist()) for name in repeated}
-    )
-
-
-def _entry(value: Any) -> tuple[str, Row, Any] | None:
-    """An entry's frame, row and split; None for an entry of a log that is not asked for."""
-    name = FRAME_OF.get(value["logName"].partition("/logs/")[2])
-    if name is None:
-        return None
-    message = rest.log_entry(value)
-    row = (entries.log_row if name == "logs" else entries.audit_row)(message)
-    if any(type(part) is int and abs(part) >= LARGEST for part in row.values()):
-        raise ValueError("it has a time that no clock shows")
-    return name, row, message.split if message.HasField("split") else None
-
-
 def _handshakes(document: Mapping[str, Any]) -> list[Row] | None:
     """The rows of one probe's document, None where it has none; one with a column of a wrong type is refused."""
     rows = [dict(row) for row in document["handshakes"]]
     for row in rows:
-        known = {name: row.get(name) for name in frames.FRAMES["handshakes"].columns}
-        at = pd.Timestamp(row["time"]).as_unit("ns").value
-        frames.batch("handshakes", [known | {"time": at, "timings": json.dumps(row["timings"])}])
+        frames.batch("handshakes", [handshake_row(row)])
         if not all(isinstance(row[name], str) for name in ("probe_id", "trace_id", "name", "kind", "status")):
             raise ValueError("it has a handshake without a name")
     return rows or None
@@ -221,7 +93,7 @@ def _of_service(reading: Reading, services: Sequence[Service], pulled: pd.Timest
     """The frames `service` and `traffic`; statuses of a service that was being changed may have moved since."""
     if any(service.reconciling for service in services):
         reason = f"service {reading.where.service!r} was being changed: its traffic statuses may have moved since"
-        remedy = f"once the deploy has ended: {command('service', *reading.where, reading.folder)}"
+        remedy = f"once the deploy has ended: {reading.remedy('service')}"
         reading.gaps.append(Gap("traffic", reason, remedy, "unsettled"))
         reading.complete.discard("traffic")
     return {

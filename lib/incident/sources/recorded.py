@@ -92,12 +92,12 @@ def run_summary(run: Path) -> dict[str, Any]:
 
 
 def recorded(parameters: Parameters, outputs: Path) -> Evidence:
-    """The evidence that `sample:NAME` or `run:RUN` names, cut to the window of the parameters.
+    """The evidence that `sample:NAME`, `run:RUN` or `pull:DIR` names, cut to the window of the parameters.
 
     Relative times count from the newest entry; an empty start or end is the recording's own. A project, region or
     service that is given and is not the recording's is a `UsageError`.
     """
-    evidence = load(_folder(parameters.source, outputs))
+    evidence = _held(parameters.source, outputs)
     for name, held in zip(("project", "region", "service"), evidence.scope.identity, strict=True):
         if (given := getattr(parameters, name)) not in ("", held):
             raise UsageError(f"parameter '{name}' is {given!r}: {parameters.source} holds {held!r}; leave it empty")
@@ -106,8 +106,16 @@ def recorded(parameters: Parameters, outputs: Path) -> Evidence:
     return cut(replace(evidence, scope=replace(evidence.scope, **paths)), parameters)
 
 
-def _folder(source: str, outputs: Path) -> Path:
+def _held(source: str, outputs: Path) -> Evidence:
     kind, name = source.split(":", 1)
+    if kind == "pull":
+        from incident.sources.pulled import pulled  # a second of imports that no other recording needs
+
+        return pulled(Path(name))
+    return load(_folder(kind, name, outputs))
+
+
+def _folder(kind: str, name: str, outputs: Path) -> Path:
     if kind == "sample":
         return sample_folder(name, samples())
     folder = find_run(outputs, name) / EVIDENCE

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 import pyarrow as pa
 from google.cloud.audit import audit_log_pb2
 from google.cloud.devtools.cloudbuild_v1.types import Build
@@ -23,8 +24,8 @@ from incident.sources import run_v1
 from incident.sources.entries import RESOURCE
 
 UNREADABLE = (
-    json_format.Error, pa.ArrowException, ValueError, TypeError, KeyError, AttributeError, OverflowError,
-    RecursionError,
+    json_format.Error, msgspec.MsgspecError, pa.ArrowException, ValueError, TypeError, KeyError, AttributeError,
+    OverflowError, RecursionError,
 )  # fmt: skip
 """What making a message or a row of a value may raise where the value is not of that kind."""
 

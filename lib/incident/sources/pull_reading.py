@@ -1,0 +1,185 @@
+"""The windows of a pull being read: pages from Cloud Logging, redacted, to parts in a folder.
+
+Decides: what is read side by side, what a page is redacted by, and what ended a window early. A page is redacted
+before it is written, by what the service's revisions hold and by all that was learned until then; in the end, parts
+that are older than the last secret that was learned are redacted once more. Cannot tell: a secret without name or
+shape that only a page of an earlier sitting showed to be one, since what is learned is kept nowhere.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+
+from incident import frames
+from incident.evidence import Query
+from incident.findings import Gap
+from incident.redact import Redactor
+from incident.scope import rfc3339
+from incident.sources.calls import FAILURES, failure
+from incident.sources.columns import PAGE
+from incident.sources.limits import Spent
+from incident.sources.log_pages import LogPage, Reader, page_batch
+from incident.sources.log_queries import QUERIES, WHOLE, LogQuery
+from incident.sources.pull_parts import Plan, Progress, PullFolder
+from incident.sources.pull_windows import Snapshot, divided, expected, is_by_use, of_frame, unread
+from incident.sources.volume import Cut, Volume, capped_gaps, rest_words
+
+WORKERS = 4
+"""Windows that are read at once; the quota, not this number, is what limits a long pull."""
+
+SCHEMAS = {"logs": PAGE, "audit": frames.FRAMES["audit"].schema}
+"""The columns of the parts, by frame."""
+
+
+class Stopped(Exception):
+    """Somebody ended the pull while it waited."""
+
+
+@dataclass
+class Reading:
+    """The windows of one pull being read; `tell` gets a snapshot after each page, from any of the threads."""
+
+    folder: PullFolder
+    plan: Plan
+    reader: Reader
+    redactor: Redactor
+    tell: Callable[[Snapshot], Any] = lambda snapshot: None
+    stop: threading.Event = field(default_factory=threading.Event)
+    spent: Spent | None = None
+    failed: dict[int, Exception] = field(default_factory=dict)
+    came: dict[int, Progress] = field(default_factory=dict)
+    learned: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find out how far each window has come."""
+        self.volume = Volume((self.plan.scope.start, self.plan.scope.end))
+        self._look()
+        allowance = self.reader.calls.allowance  # what earlier sittings took counts
+        allowance.entries = sum(progress.entries for progress in self.came.values())
+        allowance.calls = sum(progress.calls for progress in self.came.values())
+
+    def _look(self) -> None:
+        self.came |= {n: self.folder.progress(n, window) for n, window in enumerate(self.plan.windows)}
+
+    def read(self) -> None:
+        """Read every window to its end, or to what ends it; `Stopped` where that is somebody."""
+        for number in self._unread():
+            if is_by_use(self.plan) or number < len(WHOLE):
+                self.read_window(number)
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="pull") as pool:
+            try:
+                list(pool.map(self.read_window, [] if is_by_use(self.plan) else self._unread()))
+            except BaseException:
+                self.stop.set()
+                raise
+        if self.stop.is_set():
+            raise Stopped
+
+    def _unread(self) -> list[int]:
+        return [n for n in unread(self.plan, self.came) if n not in self.failed]
+
+    def read_window(self, number: int) -> None:
+        """Read one window on from where it has come; what ends it early is kept."""
+        query = QUERIES[self.plan.windows[number].query]
+        try:
+            while (at := self.came[number].next) and not self.stop.is_set():
+                page = self.reader.page(query, at)
+                self.keep(number, query, page)
+                if self._is_divided(number, len(page.entries)) or self._is_measured(page):
+                    return
+        except FAILURES as error:
+            self.failed[number] = error
+        except Spent as spent:
+            self.spent = spent
+        except Stopped:
+            self.stop.set()
+
+    def keep(self, number: int, query: LogQuery, page: LogPage) -> None:
+        """Write a page, redacted, and tell how far the pull has come."""
+        progress = self.came[number].after(page)
+        table = pa.Table.from_batches([page_batch(query.frame, page.entries)])
+        with self._lock:  # one at a time: the redactor learns, and a snapshot sees all windows
+            name = self.folder.keep(number, self._redacted(table), progress)
+            self.learned[name] = self.redactor.learned
+            self.came[number] = progress
+            self.tell(self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        """How far the pull has come."""
+        total = sum(progress.entries for progress in self.came.values())
+        calls = sum(progress.calls for progress in self.came.values()) + self.volume.calls
+        return Snapshot(total, expected(self.plan, self.came), calls, self.reader.calls.pace.most)
+
+    def _is_divided(self, number: int, page: int) -> bool:
+        """Whether other windows take over what this one has left."""
+        if plan := divided(self.plan, number, self.came[number], page):
+            self.folder.save(plan)
+            self.plan = plan
+            self._look()
+        return plan is not None
+
+    def _is_measured(self, page: LogPage) -> bool:
+        """Make the sizing calls of a pull with a limit, once a query has more than one page; never a reason to stop."""
+        if is_by_use(self.plan) and page.entries and page.next:
+            self.volume.measure(self.reader, page)
+        return False
+
+    def _redacted(self, table: pa.Table) -> pa.Table:
+        data = table.to_pandas(types_mapper=frames.PANDAS_TYPES.get)
+        self.redactor.learn_frame(data)
+        return pa.Table.from_pandas(self.redactor.frame(data), table.schema, preserve_index=False)
+
+    def redact_again(self) -> None:
+        """Rewrite the parts that are older than the last secret that was learned, where that changes them."""
+        for frame, schema in SCHEMAS.items():
+            for name, table in self.folder.tables(of_frame(self.plan, frame), schema):
+                if self.learned.get(name) != self.redactor.learned and not (
+                    again := self._redacted(table)
+                ).equals(table):
+                    self.folder.rewrite(name, again)
+
+    def gaps(self) -> dict[int, Gap]:
+        """What is missing of each window that did not come to its end, by its number."""
+        found = {number: self._failure(number, error) for number, error in self.failed.items()}
+        if self.spent:
+            left = self._unread()
+            gaps = capped_gaps(list(map(self._cut, left)), self.spent, self.reader.calls.allowance, self.volume)
+            found |= dict(zip(left, gaps, strict=True))
+        return found
+
+    def _failure(self, number: int, error: Exception) -> Gap:
+        query, at = QUERIES[self.plan.windows[number].query], self.came[number].next
+        came = f"; {rest_words(query, at.last)} are missing" if at and at.last is not None else ""
+        return failure(query.frame, self.plan.scope, error, came)
+
+    def _cut(self, number: int) -> Cut:
+        window, progress = self.plan.windows[number], self.came[number]
+        return Cut(QUERIES[window.query], (window.start, window.end), progress.entries, progress.next)
+
+    def queries(self, gaps: Mapping[int, Gap]) -> list[Query]:
+        """What was asked, and what it cost: one for each window, and the sizing calls apart."""
+        found = []
+        for number, window in enumerate(self.plan.windows):
+            query, done = QUERIES[window.query], self.came[number]
+            text = query.filter(replace(self.plan.scope, start=window.start, end=window.end))
+            span = rfc3339(window.start), rfc3339(window.end)
+            why = (gaps[number].reason,) if number in gaps else ()
+            found.append(Query(query.frame, text, *span, done.entries, done.calls, done.seconds, why))
+        return [*found, *self.volume.queries(self.plan.scope)]
+
+
+def sleeper(stop: threading.Event) -> Callable[[float], None]:
+    """A sleep that ends with `Stopped` when somebody ends the pull."""
+
+    def sleep(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise Stopped
+
+    return sleep
