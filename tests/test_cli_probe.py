@@ -9,17 +9,20 @@ import pty
 import re
 import shlex
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import click
 import pytest
+import trustme
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -28,14 +31,16 @@ from incident.cli.probe import check_options, parse_headers, refuse_with_matrix
 from incident.findings import EXIT_CODES, STATUSES
 from incident.sources.matrices import load_matrix
 from incident.sources.matrix_file import FIELDS, matrix_names
+from incident.sources.trust import trust_note
 
 
 class Service:
     """A server on loopback that answers 403 to everybody, and keeps what it was asked."""
 
-    def __init__(self) -> None:
-        """Listen."""
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        """Listen, over TLS where there is a context for it."""
         self.listener = socket.create_server(("127.0.0.1", 0))
+        self.context = context
         self.port = int(self.listener.getsockname()[1])
         self.asked: list[str] = []
         threading.Thread(target=self.serve, daemon=True).start()
@@ -47,9 +52,13 @@ class Service:
                 peer, _ = self.listener.accept()
             except OSError:
                 return
-            with peer:
-                self.asked.append(peer.recv(65536).decode())
+            with suppress(OSError), self.over_tls(peer) as peer:
+                self.asked.append(peer.recv(65536).decode("latin-1"))
                 peer.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    def over_tls(self, peer: socket.socket) -> socket.socket:
+        """The connection as it is read; one whose handshake fails is an OSError."""
+        return self.context.wrap_socket(peer, server_side=True) if self.context else peer
 
     def sent(self, header: str) -> list[str | None]:
         """What each request had in a header."""
@@ -57,13 +66,19 @@ class Service:
         return [match[1] if match else None for match in found]
 
 
-@pytest.fixture
-def service() -> Iterator[Service]:
-    """A running server."""
-    held = Service()
+@contextmanager
+def running(held: Service) -> Iterator[Service]:
+    """A server until its listener is shut down."""
     with held.listener:
         yield held
         held.listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """A running server."""
+    with running(Service()) as held:
+        yield held
 
 
 @pytest.fixture
@@ -155,6 +170,40 @@ def test_matrix(port: int) -> None:
             ["https://a.run.app", "--matrix", "e2e", "--header", "Authorization: CANARY", "--id-token"],
             "--header Authorization and --id-token exclude each other with --matrix: give one of them",
         ),
+        (
+            ["ws://h/", "--header", "Authorization:", "Bearer", "CANARY"],
+            "more than one URL was given: quote a header, --header 'Name: value'",
+        ),
+        (
+            ["ws://h/", "--header", "authorization: Bearer "],
+            "--header number 1 has no token: the command that should have printed the token printed nothing; "
+            "run that command alone and read what it says",
+        ),
+        (
+            ["ws://h/", "--matrix", "authentication", "--header", "Authorization:"],
+            "--header number 1 has no token: the command that should have printed the token printed nothing; "
+            "run that command alone and read what it says",
+        ),
+        (
+            ["ws://a.run.app", "--matrix", "authentication", "--header", "Authorization: Bearer CANARY"],
+            "a token is not sent to a.run.app over plain text: give a wss:// or an https:// URL",
+        ),
+        (
+            ["https://a.run.app", "--matrix", "e2e", "--header", "Authorization: CANARY", "--insecure"],
+            "--insecure and a token exclude each other: whoever answers would get the token",
+        ),
+        (
+            ["ws://h/", "--websocket-path", "/live"],
+            "--websocket-path is for --matrix: a single handshake goes to the path of its URL",
+        ),
+        (
+            ["ws://h/", "--health-path", "/health"],
+            "--health-path is for --matrix: a single handshake goes to the path of its URL",
+        ),
+        (
+            ["ws://h/", "--connect-to", "http://user:CANARY@proxy:3128"],
+            "--connect-to has a user or a password in it: give HOST:PORT alone; it is no proxy",
+        ),
         (["ws://h/", "--json", "--metrics"], "--json and --metrics exclude each other: give one of them"),
         (["ws://h/", "--parallel", "2"], "--parallel is for --matrix: a single handshake has no other beside it"),
         (
@@ -178,11 +227,11 @@ def test_matrix(port: int) -> None:
         ),
         (
             ["ws://a.run.app/", "--id-token"],
-            "an ID token is not sent to a.run.app over plain text: give a wss:// or an https:// URL",
+            "a token is not sent to a.run.app over plain text: give a wss:// or an https:// URL",
         ),
         (
             ["wss://a.run.app/", "--id-token", "--insecure"],
-            "--insecure and --id-token exclude each other: whoever answers would get the token",
+            "--insecure and a token exclude each other: whoever answers would get the token",
         ),
         (
             ["ws://h/", "--connect-to", "h"],
@@ -209,13 +258,62 @@ def test_header_values_are_never_printed(port: int) -> None:
 
 def test_notes_go_to_standard_error(port: int) -> None:
     """What is to be known of this side is said before the rows, and never among them; no proxy's address is shown."""
-    url = f"ws://127.0.0.1:{port}/ws"
-    result = incident("probe", url, "--insecure", "--json", HTTP_PROXY="http://u:CANARY@127.0.0.1:1")
-    assert notes(result) == [
-        "HTTP_PROXY is set and was not used: the probe connects directly",
-        "--insecure: the certificate is not checked, so whoever answers may not be this service",
-    ]
+    url = f"127.0.0.1:{port}/ws"
+    result = incident("probe", f"ws://{url}", "--insecure", "--json", HTTP_PROXY="http://u:CANARY@127.0.0.1:1")
+    assert notes(result) == ["HTTP_PROXY is set and was not used: the probe connects directly"]
     assert json.loads(result.stdout)["handshakes"][0]["http_status"] == 403
+    secure = incident("probe", f"wss://{url}", "--insecure")
+    assert notes(secure) == ["--insecure: the certificate is not checked, so whoever answers may not be this service"]
+
+
+@pytest.mark.parametrize(
+    ("url", "header", "said"),
+    [
+        ("ws://name.invalid/ws", "Authorization", "Authorization goes"),
+        ("ws://name.invalid/ws", "x-serverless-authorization", "X-Serverless-Authorization goes"),
+        ("ws://name.invalid/ws", "X-Test-Type", ""),
+        ("wss://name.invalid/ws", "Authorization", ""),
+        ("ws://127.0.0.1:1/ws", "Authorization", ""),
+    ],
+)
+def test_credentials_in_plain_text(url: str, header: str, said: str) -> None:
+    """Who types a header for a URL gets it sent there, and is told that others can read it."""
+    result = CliRunner().invoke(main, ["probe", url, "--header", f"{header}: Bearer CANARY"])
+    words = f"note: {said} to name.invalid over plain text: whoever is on the way can read it"
+    assert " ".join(result.stderr.split()) == (words if said else "")
+    assert "CANARY" not in result.output
+
+
+def test_trusted_certificates_that_cannot_be_read(port: int, tmp_path: Path) -> None:
+    """That is said over TLS alone, and no path is shown."""
+    nothing = {"SSL_CERT_FILE": str(tmp_path / "CANARY"), "SSL_CERT_DIR": str(tmp_path)}
+    secure, plain = (incident("probe", f"{scheme}://127.0.0.1:{port}/", **nothing) for scheme in ("wss", "ws"))
+    assert (notes(secure), notes(plain)) == ([trust_note(nothing)], [])
+    assert "CANARY" not in secure.stdout + secure.stderr
+
+
+@pytest.mark.parametrize("shown", [(), ("--metrics",)])
+def test_an_output_that_cannot_hold_a_character(port: int, tmp_path: Path, shown: tuple[str, ...]) -> None:
+    """The rows of a probe that was made are not lost for it."""
+    file = tmp_path / "own.yaml"
+    file.write_text("checks:\n  - {name: 握手, expect: 403}\n", encoding="utf-8")
+    url = f"http://127.0.0.1:{port}"
+    result = incident("probe", url, "--matrix", str(file), *shown, PYTHONIOENCODING="latin-1")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "??" in result.stdout
+
+
+def test_distrust_is_said_though_all_is_ok(tmp_path: Path) -> None:
+    """With --insecure nobody knows who answered, and standard output alone says so too."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    file = tmp_path / "own.yaml"
+    file.write_text("checks:\n  - {name: a, expect: 403}\n  - {name: b, expect: 403}\n")
+    with running(Service(context)) as service:
+        url = f"https://127.0.0.1:{service.port}"
+        result = incident("probe", url, "--matrix", str(file), "--insecure")
+    assert result.returncode == 0
+    assert result.stdout.count("certificate not trusted: ") == 1
 
 
 def test_an_intrusive_matrix_says_what_it_sends(service: Service, tmp_path: Path) -> None:
@@ -228,6 +326,10 @@ def test_an_intrusive_matrix_says_what_it_sends(service: Service, tmp_path: Path
         f"matrix 'own' is intrusive: it sends 1 check to 127.0.0.1:{service.port}, one a second, with X-Own"
     ]
     assert "CANARY" not in result.stdout + result.stderr
+    with_token = incident(
+        "probe", f"http://127.0.0.1:{service.port}", "--matrix", str(file), "--header", "Authorization: Bearer CANARY"
+    )
+    assert notes(with_token) == [f"{notes(result)[0]}, an ID token"]
 
 
 def test_parallel_says_that_the_rules_do_not_allow_it(port: int) -> None:

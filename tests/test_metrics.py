@@ -113,6 +113,13 @@ def test_the_rule_that_decided() -> None:
     assert "incident_probe_rule" not in read(row())
 
 
+def test_a_certificate_that_nobody_saw() -> None:
+    """Where TLS ended before there was one it is neither trusted nor not."""
+    metrics = read(row(tls=dict.fromkeys(TLS) | {"because": "the TLS handshake failed"}))
+    assert "incident_probe_certificate_trusted" not in metrics
+    assert read(row(tls=TLS | {"trusted": False}))["incident_probe_certificate_trusted"].popitem()[1] == 0
+
+
 def test_labels_are_escaped() -> None:
     """A check is named by whoever wrote the matrix, and a name must not end its label."""
     name = 'a "b" \\n {c="d"} # 日本 \\'

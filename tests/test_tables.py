@@ -111,15 +111,42 @@ def test_addresses_are_shown_where_one_failed_and_once() -> None:
              "            2026-12-28; for a, b, c and 2 more; issued by CN=WR2; TLSv1.3"],
         ),
         (
-            {"trusted": False, "because": "still open", "days_left": -3.5, "names": []},  # the row's reason has it
-            ["certificate expired 3 days ago, on 2026-12-28; issued by CN=WR2; TLSv1.3"],
+            {"trusted": False, "because": "still open", "days_left": -3.5, "names": []},  # a reason that is not shown
+            ["certificate not trusted: still open; expired 3 days ago, on 2026-12-28;",
+             "            issued by CN=WR2; TLSv1.3"],
         ),
         (dict.fromkeys(tls()) | {"trusted": False, "because": "bad"}, ["certificate not trusted: bad"]),
+        (dict.fromkeys(tls()) | {"because": "the TLS handshake failed"}, []),  # nobody saw a certificate
     ],
 )  # fmt: skip
 def test_certificates_are_shown_where_they_matter_and_once(fields: dict[str, Any], said: list[str]) -> None:
     """Under 14 days left, or not trusted: of seven checks at one endpoint the first says it."""
     assert details(accepted(tls=tls(**fields)), accepted(tls=tls(**fields))) == said
+
+
+def test_distrust_is_said_once_whatever_comes_first() -> None:
+    """With --insecure all seven may be ok, and the table says all the same that nobody knows who answered."""
+    distrusted = tls(trusted=False, because="self-signed certificate", names=[], issuer="")
+    reason = "the certificate was not checked (--insecure): self-signed certificate"
+    passed, refused = accepted(tls=distrusted, because=reason), row(tls=distrusted, because=reason)
+    alone = ["expires in 33 days, on 2026-12-28; TLSv1.3"]
+    whole = [
+        "certificate not trusted: self-signed certificate; expires in 33 days, on",
+        "            2026-12-28; TLSv1.3",
+    ]
+    assert details(passed, passed, refused)[:2] == whole
+    assert [line for line in details(passed, refused) if "expires" in line] == whole[:1]
+    assert [line[12:] for line in details(refused, passed) if "expires" in line] == alone
+    assert [line[12:] for line in details(passed) if "expires" in line] == alone
+
+
+def test_a_row_without_a_result_has_no_none() -> None:
+    """What was not tried, or saw no certificate, has words or nothing."""
+    nothing = dict.fromkeys(("verdict", "stage", "http_status", "rule", "addresses", "tls", "held_s", "sent"))
+    skipped = row(status="skipped", because="give --id-token", attempts=0, timings=times(), **nothing)
+    unseen = row(tls=dict.fromkeys(tls()) | {"because": "the TLS handshake failed"})
+    for rows in ([skipped], [skipped, unseen], [unseen]):
+        assert "None" not in handshake_table(rows)
 
 
 def test_a_matrix_says_which_headers_it_sent() -> None:

@@ -93,7 +93,8 @@ class _Layout:
         needed = whole or row["status"] != "ok" or (row.get("attempts") or 1) > 1
         facts = [(_stopped(row), str(row.get("because") or "")), ("times (ms)", _times(row))] if needed else []
         once = [("addresses", _addresses(row)), ("certificate", _certificate(row, whole))]
-        facts += [fact for fact in once if fact not in said]
+        shown = [once[0], ("certificate", _certificate(row, whole, str(row.get("because") or "") if needed else ""))]
+        facts += [fact for fact, key in zip(shown, once, strict=True) if key not in said]
         said.update(once)
         if needed:
             facts.append(("sent", ", ".join(row.get("sent") or [])))
@@ -158,23 +159,26 @@ def _address(address: Row) -> str:
     return f"{host}:{address['port']}"
 
 
-def _certificate(row: Row, whole: bool) -> str:
-    """What matters of the certificate: that it is not trusted and why, and when it ends; for a single row always."""
+def _certificate(row: Row, whole: bool, reason: str = "") -> str:
+    """What matters of the certificate: that it is not trusted and why, and when it ends; for a single row always.
+
+    `reason` stands above it: what it says of the certificate is not said again.
+    """
     tls = row.get("tls") or {}
     if not tls:
         return ""
     days = tls.get("days_left")
     if tls.get("trusted") is False:
-        return "; ".join(filter(None, [_distrust(row, tls), _ends(tls), *_named(tls), tls.get("version")]))
+        return "; ".join(filter(None, [_distrust(tls, reason), _ends(tls), *_named(tls), tls.get("version")]))
     if whole or (days is not None and days < FEW_DAYS):
         return "; ".join(filter(None, [_ends(tls), tls.get("version")]))
     return ""
 
 
-def _distrust(row: Row, tls: Row) -> str:
-    """Why a certificate is not trusted, where the row's own reason does not say it."""
+def _distrust(tls: Row, reason: str) -> str:
+    """Why a certificate is not trusted, where the reason above it does not say it."""
     because = tls.get("because") or "no reason was given"
-    return "" if because in str(row.get("because")) else f"not trusted: {because}"
+    return "" if because in reason else f"not trusted: {because}"
 
 
 def _named(tls: Row) -> list[str]:

@@ -126,17 +126,17 @@ def test_never_to_another_origin(url: str, asked: str, message: str) -> None:
         (
             URL,
             Surroundings(insecure=True),
-            "--insecure and --id-token exclude each other: whoever answers would get the token",
+            "--insecure and a token exclude each other: whoever answers would get the token",
         ),
         (
             "ws://chat-7gq2x-uc.a.run.app/ws",
             Surroundings(),
-            "an ID token is not sent to chat-7gq2x-uc.a.run.app over plain text: give a wss:// or an https:// URL",
+            "a token is not sent to chat-7gq2x-uc.a.run.app over plain text: give a wss:// or an https:// URL",
         ),
         (
             "ws://127.0.0.1:8080/ws",
             Surroundings(connect_to="192.0.2.1:80"),
-            "an ID token is not sent to 192.0.2.1 over plain text: give a wss:// or an https:// URL",
+            "a token is not sent to 192.0.2.1 over plain text: give a wss:// or an https:// URL",
         ),
     ],
 )

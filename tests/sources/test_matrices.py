@@ -102,43 +102,43 @@ MISTAKES = {
     "field-twice": ("checks:\n  - name: a\n    name: b\n", "line 3: 'name' is given twice: keep one"),
     "name-twice": (
         "checks:\n  - name: a\n  - name: b\n  - name: a\n",
-        "line 2: the name 'a' is given twice: give each check its own",
+        "line 4: the name 'a' is given twice: give each check its own",
     ),
     "no-name": ("checks:\n  - expect: 403\n", "line 2: a check has no name: give it one, such as x-test-type"),
     "no-value": ("checks:\n  - name:\n", "line 2: name is a text or a number, and this is none"),
     "kind": ("checks:\n  - name: a\n    kind: tcp\n", "line 3: kind is 'tcp': use one of websocket, http"),
     "expect": (
         "checks:\n  - name: a\n    expect: fine\n",
-        "line 2: expect is 'fine': give accepted, refused, broken, unreachable, a status such as 403, "
+        "line 3: expect is 'fine': give accepted, refused, broken, unreachable, a status such as 403, "
         "or a close code such as 4401",
     ),
     "http-expect": (
         "checks:\n  - name: a\n    kind: http\n    expect: accepted\n",
-        "line 2: expect is 'accepted': an http check expects a status such as 200 or 403",
+        "line 4: expect is 'accepted': an http check expects a status such as 200 or 403",
     ),
     "hold": ("checks:\n  - name: a\n    hold: 1s\n", "line 3: hold is '1s': give seconds, such as 1 or 0.5"),
     "hold-long": (
         "checks:\n  - name: a\n    hold: 9999\n",
-        "line 2: hold is 9999 seconds: give 0 to 3600, the longest request timeout of Cloud Run",
+        "line 3: hold is 9999 seconds: give 0 to 3600, the longest request timeout of Cloud Run",
     ),
     "connections": (
         "checks:\n  - name: a\n    connections: two\n",
         "line 3: connections is 'two': give a whole number, such as 2",
     ),
-    "connections-many": ("checks:\n  - name: a\n    connections: 9\n", "line 2: connections is 9: give 1 to 8"),
+    "connections-many": ("checks:\n  - name: a\n    connections: 9\n", "line 3: connections is 9: give 1 to 8"),
     "intrusive": ("checks:\n  - name: a\nintrusive: yes\n", "line 3: intrusive is 'yes': give true or false"),
     "path": (
         "checks:\n  - name: a\n    path: '{other}'\n",
-        "line 2: path is '{other}': begin it with /, {websocket_path}, {health_path} or {other_case}",
+        "line 3: path is '{other}': begin it with /, {websocket_path}, {health_path} or {other_case}",
     ),
     "path-end": (
         "checks:\n  - name: a\n    path: '{websocket_path}{health_path}'\n",
-        "line 2: path is '{websocket_path}{health_path}': begin it with /, {websocket_path}, {health_path} or "
+        "line 3: path is '{websocket_path}{health_path}': begin it with /, {websocket_path}, {health_path} or "
         "{other_case}",
     ),
     "origin": (
         "checks:\n  - name: a\n    origin: '{orgin}'\n",
-        "line 2: origin is '{orgin}': give an origin such as https://app.example, null or {origin}",
+        "line 3: origin is '{orgin}': give an origin such as https://app.example, null or {origin}",
     ),
     "id-token": (
         "checks:\n  - name: a\n    id_token: CANARY\n",
@@ -146,11 +146,11 @@ MISTAKES = {
     ),
     "reserved-header": (
         "checks:\n  - name: a\n    headers: {Upgrade: h2c}\n",
-        "line 2: header 'Upgrade' is written by the probe: leave it out; origin and subprotocol have their own options",
+        "line 3: header 'Upgrade' is written by the probe: leave it out; origin and subprotocol have their own options",
     ),
     "header-break": (
         'checks:\n  - name: a\n    headers: {X-Token: "CANARY\\r\\nA: b"}\n',
-        "line 2: header 'X-Token' has a value that cannot be sent: leave out line breaks and controls",
+        "line 3: header 'X-Token' has a value that cannot be sent: leave out line breaks and controls",
     ),
     "headers-list": (
         "checks:\n  - name: a\n    headers: [a]\n",
@@ -158,7 +158,32 @@ MISTAKES = {
     ),
     "subprotocol": (
         "checks:\n  - name: a\n    subprotocols: [a b]\n",
-        "line 2: subprotocol 'a b' is not a token: use letters, digits and !#$%&'*+-.^_`|~",
+        "line 3: subprotocol 'a b' is not a token: use letters, digits and !#$%&'*+-.^_`|~",
+    ),
+    "second-subprotocol": (
+        "checks:\n  - name: a\n    subprotocols:\n      - v2\n      - a b\n    hold: 1\n",
+        "line 5: subprotocol 'a b' is not a token: use letters, digits and !#$%&'*+-.^_`|~",
+    ),
+    "expect-unquoted-number": (
+        "checks:\n  - name: a\n    hold: 1\n    expect: 42\n",
+        "line 4: expect is '42': give accepted, refused, broken, unreachable, a status such as 403, "
+        "or a close code such as 4401",
+    ),
+    "path-without-slash": (
+        "checks:\n  - name: a\n    kind: websocket\n    path: ws\n",
+        "line 4: path is 'ws': begin it with /, {websocket_path}, {health_path} or {other_case}",
+    ),
+    "header-name": (
+        "checks:\n  - name: a\n    headers:\n      X-A: b\n      CANARY token: c\n",
+        "line 5: a header's name is not a token: write 'Name: value', with no space in the name",
+    ),
+    "header-no-value": (
+        "checks:\n  - name: a\n    headers:\n      X-A:\n",
+        "line 4: the value of header 'X-A' is a text or a number, and this is none",
+    ),
+    "header-twice": (
+        "checks:\n  - name: a\n    headers:\n      X-a: CANARY\n      x-A: CANARY\n",
+        "line 5: header 'x-A' is given twice: keep one",
     ),
     "not-yaml": ("checks: [\n", "line 2: not YAML: expected the node content, but found '<stream end>'"),
     "two-documents": ("checks: []\n---\nchecks: []\n", "line 2: not YAML: but found another document"),
@@ -176,6 +201,7 @@ def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         load_matrix(path)
     assert str(caught.value) == f"matrix {path!r}, {message}"
+    assert "CANARY" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +228,7 @@ def test_names(name: str, message: str, tmp_path: Path, monkeypatch: pytest.Monk
         (b"", "is empty: give it a list named checks"),
         (b"\xff\xfe", "is not UTF-8: save it as UTF-8 text"),
         (b"# " + b"x" * 70_000, "has 70002 bytes: at most 65536 are read; split it"),
+        (b"checks: " + 600 * b"[" + 600 * b"]", "cannot be read: its lists are nested too deep"),
         (b"checks: [\x07]", "not YAML: unacceptable character #x0007: special characters are not allowed"),
     ],
 )
@@ -431,25 +458,35 @@ def test_asked_for_and_not_there() -> None:
     assert service.seen == []
 
 
+GIVEN = {"id_token": IdToken("Bearer CANARY", "https://chat.example.com")}
+
+
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "options", "said"),
     [
+        ("headers", {}, "6 checks to chat.example.com, one a second, with X-E2E-Test, X-Test-Type"),
+        ("headers", {"id_token": None}, "6 checks to chat.example.com, one a second, with X-E2E-Test, X-Test-Type"),
+        ("headers", GIVEN, "6 checks to chat.example.com, one a second, with X-E2E-Test, X-Test-Type, an ID token"),
+        ("headers", {"id_token": "no ID token: nobody has one"}, ""),
         (
-            "headers",
-            "matrix 'headers' is intrusive: it sends 6 checks to chat.example.com, one a second, with X-E2E-Test, "
-            "X-Test-Type",
+            "authentication", {},
+            "3 checks to chat.example.com, one a second, with Authorization, X-Test-Type, an ID token",
         ),
         (
-            "authentication",
-            "matrix 'authentication' is intrusive: it sends 3 checks to chat.example.com, one a second, with "
-            "Authorization, X-Test-Type, an ID token",
+            "authentication", GIVEN,
+            "3 checks to chat.example.com, one a second, with Authorization, X-Test-Type, an ID token",
         ),
-        ("e2e", ""),
+        (
+            "authentication", {"id_token": None},
+            "2 checks to chat.example.com, one a second, with Authorization, X-Test-Type",
+        ),
+        ("e2e", GIVEN, ""),
     ],
-)
-def test_announcement(name: str, said: str) -> None:
-    """What is about to be sent is said by the names of headers, and never by their values."""
-    assert announcement(load_matrix(name), "wss://chat.example.com") == said
+)  # fmt: skip
+def test_announcement(name: str, options: dict[str, Any], said: str) -> None:
+    """What is about to be sent is said, no more and no less, by the names of headers and never by their values."""
+    words = f"matrix {name!r} is intrusive: it sends {said}" if said else ""
+    assert announcement(load_matrix(name), "wss://chat.example.com", **options) == words
 
 
 def test_parallel() -> None:

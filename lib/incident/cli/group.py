@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Iterator
@@ -37,11 +38,19 @@ def interruptions() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+def any_characters() -> None:
+    """Print a question mark for what the terminal cannot, rather than lose the result of what was done."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 class Commands(click.Group):
     """Turns our errors into one line on standard error and the exit code of the contract."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; 2 wrong usage, 1 a failure of the other side, 130 interrupted."""
+        any_characters()
         try:
             with interruptions():
                 return super().invoke(ctx)

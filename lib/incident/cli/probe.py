@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 CHECK = ("headers", "origin", "subprotocols", "send", "expect_message", "expect", "hold")
 PATHS = ("websocket_path", "health_path")
 SERVICE = ("project", "region", "service")
+SCHEMES = ("", "basic", "bearer", "negotiate", "token")
+"""What is left of a header of credentials where the credentials did not come."""
+
 INSECURE = "--insecure: the certificate is not checked, so whoever answers may not be this service"
 
 
 def parse_headers(given: tuple[str, ...]) -> dict[str, str]:
     """Headers of the form `Name: value`; no message shows one, as its value may be a credential."""
+    from incident.sources.id_tokens import CARRIERS
+
     headers: dict[str, str] = {}
     for number, text in enumerate(given, 1):
         name, colon, value = text.partition(":")
@@ -32,11 +37,16 @@ def parse_headers(given: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--header number {number} has no colon: write 'Name: value'")
         if name.strip().lower() in (known.lower() for known in headers):
             raise UsageError(f"--header number {number} has a name that is given twice: keep one")
+        if name.strip().lower() in map(str.lower, CARRIERS) and value.strip().lower() in SCHEMES:
+            raise UsageError(
+                f"--header number {number} has no token: the command that should have printed the token "
+                "printed nothing; run that command alone and read what it says"
+            )
         headers[name.strip()] = value.strip()
     return headers
 
 
-@click.command()
+@click.command(context_settings={"allow_extra_args": True})  # click's own refusal would print them
 @click.argument("url")
 @click.option("--matrix", metavar="NAME", help="Run a matrix of checks; URL is their base.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send a header; repeat for more.")
@@ -46,15 +56,14 @@ def parse_headers(given: tuple[str, ...]) -> dict[str, str]:
 @click.option("--expect-message", metavar="TEXT", help="Wait for this message, 5 s at most.")
 @click.option("--expect", default="", metavar="WHAT", help="accepted, refused, broken, unreachable, 403, 4401.")
 @click.option("--hold", default=1.0, metavar="SECONDS", show_default=True, help="Keep it open so long.")
-@click.option(
-    "--websocket-path", default="/ws", metavar="PATH", show_default=True, help="With --matrix: its path."
-)
-@click.option(
-    "--health-path", default="/health", metavar="PATH", show_default=True, help="With --matrix: its path."
-)
+@click.option("--websocket-path", default="/ws", metavar="PATH", show_default=True, help="With --matrix: its path.")
+@click.option("--health-path", default="/health", metavar="PATH", show_default=True, help="With --matrix: its path.")
 @click.option("--connect-to", metavar="HOST:PORT", help="Connect there; Host and TLS name stay the URL's.")
 @click.option("--insecure", is_flag=True, help="Go on where the certificate is not trusted.")
-@click.option("--retries", default=0, metavar="N", type=click.IntRange(0, 10), help="Try again after a 5xx or none.")
+@click.option(
+    "--retries", default=0, metavar="N", type=click.IntRange(0, 10),
+    help="Try again after 429, 500, 502, 503, 504 or no answer.",
+)  # fmt: skip
 @click.option("--parallel", default=1, metavar="N", type=click.IntRange(1, 64), help="Checks of a matrix at a time.")
 @click.option("--id-token", is_flag=True, help="Send an ID token, fetched through google-auth.")
 @click.option("--audience", default="", metavar="AUD", help="Its audience; the service's URL unless given.")
@@ -65,6 +74,9 @@ def parse_headers(given: tuple[str, ...]) -> dict[str, str]:
 @click.option("--metrics", is_flag=True, help="Print them in Prometheus text format alone.")
 def probe(url: str, connect_to: str | None, insecure: bool, retries: int, **options: Any) -> None:
     """Attempt WebSocket handshakes; say where each stops and which rule decided.
+
+    Where an endpoint beyond this machine gives no answer, a control name is tried
+    (www.googleapis.com:443): failed if that can be reached, else uncertain.
 
     \b
         incident probe wss://echo-7gq2x.a.run.app/ws --expect 403
@@ -84,15 +96,28 @@ def probe(url: str, connect_to: str | None, insecure: bool, retries: int, **opti
 
 def check_options(options: dict[str, Any]) -> None:
     """Refuse options that contradict each other, or that would be passed over in silence."""
+    here = click.get_current_context()
+    if here.args:
+        raise UsageError("more than one URL was given: quote a header, --header 'Name: value'")
+    if "@" in (here.params["connect_to"] or ""):
+        raise UsageError("--connect-to has a user or a password in it: give HOST:PORT alone; it is no proxy")
     if options["as_json"] and options["metrics"]:
         raise UsageError("--json and --metrics exclude each other: give one of them")
-    if options["matrix"] is None and options["parallel"] > 1:
-        raise UsageError("--parallel is for --matrix: a single handshake has no other beside it")
+    if options["matrix"] is None:
+        refuse_without_matrix(options["parallel"])
     if not options["id_token"] and (lone := next((name for name in ("audience", *SERVICE) if options[name]), "")):
         raise UsageError(f"--{lone} is for --id-token: give both, or neither")
     given = [name for name in SERVICE if options[name]]
     if given and (missing := [f"--{name}" for name in SERVICE if name not in given]):
         raise UsageError(f"--{given[0]} alone names no service: give {' and '.join(missing)} too")
+
+
+def refuse_without_matrix(parallel: int) -> None:
+    """What only a matrix has a use for."""
+    if parallel > 1:
+        raise UsageError("--parallel is for --matrix: a single handshake has no other beside it")
+    if given := [name.replace("_", "-") for name in PATHS if was_given(name)]:
+        raise UsageError(f"--{given[0]} is for --matrix: a single handshake goes to the path of its URL")
 
 
 def probe_rows(url: str, here: Surroundings, options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -107,11 +132,13 @@ def probe_rows(url: str, here: Surroundings, options: dict[str, Any]) -> list[di
         matrix = matrices.Matrix("", (Check(**given),))
     else:
         refuse_with_matrix(headers)
-        matrix, token = matrices.load_matrix(options["matrix"]), given_token(url, headers)
+        matrix, token = matrices.load_matrix(options["matrix"]), given_token(url, here, headers)
     matrices.check_pace(matrix, here, options["parallel"])
     if options["id_token"]:
         token = fetched_token(url, here, options)
-    say([*notes(url, here), matrices.parallel_note(options["parallel"]), matrices.announcement(matrix, url)])
+    open_text = open_note(url, here, headers) if options["matrix"] is None else ""
+    announced = matrices.announcement(matrix, url, token)
+    say([*notes(url, here), open_text, matrices.parallel_note(options["parallel"]), announced])
     paths = {name: options[name] for name in PATHS}
     return matrices.run_matrix(url, matrix, here=here, parallel=options["parallel"], id_token=token, **paths)
 
@@ -129,12 +156,15 @@ def refuse_with_matrix(headers: dict[str, str]) -> None:
         raise UsageError("--header Authorization and --id-token exclude each other with --matrix: give one of them")
 
 
-def given_token(url: str, headers: dict[str, str]) -> IdToken | None:
-    """The token of the command line, such as gcloud makes; checks carry it as they would a fetched one."""
-    from incident.sources.id_tokens import IdToken, origin_of
+def given_token(url: str, here: Surroundings, headers: dict[str, str]) -> IdToken | None:
+    """The token of the command line, such as gcloud makes; it goes only where a fetched one would."""
+    from incident.sources.id_tokens import IdToken, check_way, origin_of
     from incident.sources.target import parse_target
 
-    return next((IdToken(value, origin_of(parse_target(url))) for value in headers.values()), None)
+    target = parse_target(url)
+    if headers:
+        check_way(target, here)
+    return next((IdToken(value, origin_of(target)) for value in headers.values()), None)
 
 
 def fetched_token(url: str, here: Surroundings, options: dict[str, Any]) -> IdToken | str:
@@ -148,10 +178,26 @@ def fetched_token(url: str, here: Surroundings, options: dict[str, Any]) -> IdTo
 def notes(url: str, here: Surroundings) -> Iterator[str]:
     """What whoever reads the rows has to know of this side."""
     from incident.sources.target import parse_target, proxies
+    from incident.sources.trust import trust_note
 
-    yield proxies(os.environ, parse_target(url))
-    if here.insecure:
-        yield INSECURE
+    target = parse_target(url)
+    yield proxies(os.environ, target)
+    if target.secure:
+        yield trust_note(os.environ)
+        yield INSECURE if here.insecure else ""
+
+
+def open_note(url: str, here: Surroundings, headers: dict[str, str]) -> str:
+    """That a header of credentials goes where others can read it; an empty text where none does."""
+    from incident.sources.id_tokens import CARRIERS, plain_text_host
+    from incident.sources.target import parse_target
+
+    host = plain_text_host(parse_target(url), here)
+    names = [name for name in CARRIERS if name.lower() in map(str.lower, headers)]
+    if not (host and names):
+        return ""
+    verb = "goes" if len(names) == 1 else "go"
+    return f"{' and '.join(names)} {verb} to {host} over plain text: whoever is on the way can read it"
 
 
 def say(lines: Iterable[str]) -> None:

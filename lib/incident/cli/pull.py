@@ -69,7 +69,8 @@ def words(document: dict[str, Any], folder: Path) -> str:
 
     gaps = document["gaps"]
     state = f"with {len(gaps)} gap{'' if len(gaps) == 1 else 's'}" if gaps else "whole"
-    lines = [f"pulled {document['entries']:,} entries with {document['calls']:,} calls, {state}: pull:{folder}"]
+    came = f"pulled {document['entries']:,} entries with {document['calls']:,} calls"
+    lines = [safe(f"{came}, {state}: pull:{folder}")]
     for gap in gaps:
-        lines += [f"gap on {gap['frame']}: {gap['reason']}", f"    to mend it: {gap['remedy']}"]
-    return "\n".join(map(safe, lines))
+        lines += [safe(f"gap on {gap['frame']}: {gap['reason']}"), f"    to mend it: {safe(gap['remedy'])}"]
+    return "\n".join(lines)

@@ -31,6 +31,7 @@ from incident.sources.id_tokens import IdToken
 from incident.sources.matrices import Matrix, announcement, load_matrix, run_matrix
 from incident.sources.places import Place, places, probe_places
 from incident.sources.target import parse_target, proxies
+from incident.sources.trust import trust_note
 
 if TYPE_CHECKING:
     from incident.sources.cloud import Pull, Pulled
@@ -75,7 +76,7 @@ def gather(
     is_run = read.source.startswith(("sample:", "run:"))  # a run was compared once, and has kept with what
     before = evidence.before if is_run and not read.before else earlier(read, outputs, evidence.scope.identity)
     endpoint = evidence.scope.endpoint
-    notes = (*evidence.notes, *_zone_notes(read), *_proxy_notes(read, endpoint, environ), *_sent_notes(read, endpoint))
+    notes = (*evidence.notes, *_zone_notes(read), *_probe_notes(read, endpoint, environ))
     return replace(evidence, before=before, notes=notes).with_gaps()
 
 
@@ -278,18 +279,16 @@ def _exported(parameters: Parameters, redactor: Redactor) -> Evidence:
     return recorded.cut(replace(evidence, notes=held.notes), parameters)
 
 
-def _proxy_notes(parameters: Parameters, endpoint: str, environ: Mapping[str, str]) -> list[str]:
-    """Whether the endpoint was probed past a proxy that the environment names."""
+def _probe_notes(parameters: Parameters, endpoint: str, environ: Mapping[str, str]) -> list[str]:
+    """What a live probe of the endpoint passed by, could not trust, and sent to it."""
     if not endpoint or not (parameters.live or parameters.endpoint):
         return []
-    return [note] if (note := proxies(environ, parse_target(endpoint))) else []
-
-
-def _sent_notes(parameters: Parameters, endpoint: str) -> list[str]:
-    """What an intrusive matrix sent to the endpoint, where it was probed live."""
-    if not endpoint or not (parameters.live or parameters.endpoint):
-        return []
-    return [said] if (said := announcement(load_matrix(parameters.matrix), endpoint)) else []
+    target = parse_target(endpoint)
+    notes = (
+        proxies(environ, target), trust_note(environ) if target.secure else "",
+        announcement(load_matrix(parameters.matrix), endpoint),
+    )  # fmt: skip
+    return list(filter(None, notes))
 
 
 def _zone_notes(parameters: Parameters) -> list[str]:

@@ -107,10 +107,19 @@ def check_way(target: Target, here: Surroundings) -> None:
     With `--connect-to` over TLS the certificate still has to be that of the URL's host.
     """
     if here.insecure:
-        raise UsageError("--insecure and --id-token exclude each other: whoever answers would get the token")
+        raise UsageError("--insecure and a token exclude each other: whoever answers would get the token")
+    if host := plain_text_host(target, here):
+        raise UsageError(f"a token is not sent to {host} over plain text: give a wss:// or an https:// URL")
+
+
+def plain_text_host(target: Target, here: Surroundings) -> str:
+    """The host beyond this machine to which plain text would go; an empty text where none would.
+
+    >>> plain_text_host(parse_target("ws://chat.example/ws"), Surroundings())
+    'chat.example'
+    """
     host = parse_address(here.connect_to)[0] if here.connect_to else target.host
-    if not target.secure and not is_loopback(host):
-        raise UsageError(f"an ID token is not sent to {host} over plain text: give a wss:// or an https:// URL")
+    return "" if target.secure or is_loopback(host) else host
 
 
 def is_loopback(host: str) -> bool:

@@ -21,6 +21,9 @@ from incident.sources.target import Target, parse_target
 INTRUSIVE_PAUSE_S: Final = 1.0
 MOST_PARALLEL: Final = 64
 NO_TOKEN: Final = "it needs an ID token, and none was asked for: give --id-token"
+WHERE_NEEDED: Final = IdToken("", "")
+"""Stands for a token that is sent where a check of the matrix needs one, and not at all where none does."""
+
 OWN_ORIGIN: Final = "{origin}"
 """An `origin` that is filled with the endpoint's own, as a page that the endpoint serves would send it."""
 
@@ -129,12 +132,18 @@ def planned(
         check = replace(check, origin=origin_of(target))
     if check.path.startswith("{other_case}") and paths["{other_case}"] == paths["{websocket_path}"]:
         return Planned(target, check, f"the path {paths['{websocket_path}']!r} has no letters, so it has no other case")
+    token = token_of(check, matrix, id_token)
+    if isinstance(token, IdToken):
+        return Planned(target, carrying(check, target, token))
+    return Planned(target, check, token)
+
+
+def token_of(check: Check, matrix: Matrix, id_token: IdToken | str | None) -> IdToken | str:
+    """The token that a check carries, or why it is skipped; an empty text where it goes without one."""
     wanted = matrix.id_token.get(check.name)
     if wanted is False or (id_token is None and not wanted):
-        return Planned(target, check)
-    if isinstance(id_token, IdToken):
-        return Planned(target, carrying(check, target, id_token))
-    return Planned(target, check, id_token or NO_TOKEN)
+        return ""
+    return id_token or NO_TOKEN
 
 
 async def tried(item: Planned, here: Surroundings, control: Control) -> Row:
@@ -181,21 +190,26 @@ def placed(path: str, paths: Mapping[str, str]) -> str:
     return base + rest + (f"?{queries}" if queries else "")
 
 
-def announcement(matrix: Matrix, endpoint: str) -> str:
+def announcement(matrix: Matrix, endpoint: str, id_token: IdToken | str | None = WHERE_NEEDED) -> str:
     """What an intrusive matrix is about to send, to be said before it is sent; an empty text for any other.
 
-    Names of headers only: their values may be credentials.
+    `id_token` is that of `run_matrix`, which decides which checks are sent. Names of headers only: their values may be
+    credentials.
 
     >>> announcement(load_matrix("authentication"), "https://chat.example/")[:64]
     "matrix 'authentication' is intrusive: it sends 3 checks to chat."
     """
-    if not matrix.intrusive:
+    if id_token is WHERE_NEEDED and not any(matrix.id_token.values()):
+        id_token = None
+    tokens = [(check, token_of(check, matrix, id_token)) for check in matrix.checks]
+    sent = [check for check, token in tokens if not isinstance(token, str) or not token]
+    if not matrix.intrusive or not sent:
         return ""
-    names = {name.lower(): name for check in reversed(matrix.checks) for name in check.headers}
-    also = ["an Origin"] * any(check.origin is not None for check in matrix.checks)
-    also += ["an ID token"] * any(matrix.id_token.values())
+    names = {name.lower(): name for check in reversed(sent) for name in check.headers}
+    also = ["an Origin"] * any(check.origin is not None for check in sent)
+    also += ["an ID token"] * any(isinstance(token, IdToken) for _, token in tokens)
     what = ", ".join([*sorted(names.values(), key=str.lower), *also])
-    checks = f"{len(matrix.checks)} check{'' if len(matrix.checks) == 1 else 's'}"
+    checks = f"{len(sent)} check{'' if len(sent) == 1 else 's'}"
     return (
         f"matrix {matrix.name!r} is intrusive: it sends {checks} to "
         f"{parse_target(endpoint).host_header}, one a second, with {what or 'no headers of its own'}"

@@ -7,7 +7,7 @@ file by its path, by a safe loader. Cannot tell: whether the endpoint has the pa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from incident.findings import UsageError
-from incident.sources.checks import Check
+from incident.sources.checks import Check, check_header
 from incident.sources.matrices import OWN_ORIGIN, Matrix
 
 __all__ = ["Matrix", "load", "matrix_names"]
@@ -61,6 +61,8 @@ def load(name_or_path: str) -> Matrix:
         raise UsageError(f"matrix {name_or_path!r}, line {line}: not YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise UsageError(f"matrix {name_or_path!r}: not YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise UsageError(f"matrix {name_or_path!r} cannot be read: its lists are nested too deep") from None
 
 
 def read_matrix(name_or_path: str) -> tuple[str, str]:
@@ -93,9 +95,9 @@ def parse_matrix(name: str, text: str) -> Matrix:
     items = sequence(fields["checks"], "checks")
     parsed = [parse_check(item) for item in items]
     names = [check.name for check, _ in parsed]
-    for item, given in zip(items, names, strict=True):
-        if names.count(given) > 1:
-            raise Mistake(item, f"the name {given!r} is given twice: give each check its own")
+    for at, given in enumerate(names):
+        if given in names[:at]:
+            raise Mistake(items[at], f"the name {given!r} is given twice: give each check its own")
     return Matrix(
         name,
         tuple(check for check, _ in parsed),
@@ -112,22 +114,35 @@ def parse_check(node: yaml.Node) -> tuple[Check, bool | None]:
         raise Mistake(node, "a check has no name: give it one, such as x-test-type")
     values: dict[str, Any] = {"path": DEFAULT_PATHS[kind]}
     values |= {key: READERS.get(key, text_of)(value, key) for key, value in fields.items()}
-    check_placeholders(node, values)
+    check_placeholders(fields, values)
     id_token = values.pop("id_token", None)
-    try:
-        return Check(**values), id_token
-    except UsageError as error:
-        raise Mistake(node, str(error)) from None
+    for part, held in parts(fields, values):
+        try:
+            Check(**{"kind": kind, **held})
+        except UsageError as error:
+            raise Mistake(part, str(error)) from None
+    return Check(**values), id_token
 
 
-def check_placeholders(node: yaml.Node, values: Mapping[str, Any]) -> None:
+def check_placeholders(fields: Mapping[str, yaml.Node], values: Mapping[str, Any]) -> None:
     """Refuse a path or an origin with braces that nothing will fill."""
     path, origin = values["path"], values.get("origin", "")
     beginnings = "|".join(map(re.escape, ("/", *PATH_BEGINNINGS)))
     if not re.fullmatch(rf"({beginnings})[^{{}}]*", path):
-        raise Mistake(node, f"path is {path!r}: begin it with /, {', '.join(PATH_BEGINNINGS[:-1])} or {{other_case}}")
+        allowed = f"{', '.join(PATH_BEGINNINGS[:-1])} or {PATH_BEGINNINGS[-1]}"
+        raise Mistake(fields["path"], f"path is {path!r}: begin it with /, {allowed}")
     if origin != OWN_ORIGIN and ("{" in origin or "}" in origin):
-        raise Mistake(node, f"origin is {origin!r}: give an origin such as https://app.example, null or {OWN_ORIGIN}")
+        allowed = f"an origin such as https://app.example, null or {OWN_ORIGIN}"
+        raise Mistake(fields["origin"], f"origin is {origin!r}: give {allowed}")
+
+
+def parts(fields: Mapping[str, yaml.Node], values: Mapping[str, Any]) -> Iterator[tuple[yaml.Node, dict[str, Any]]]:
+    """What a check is made of, each with the line it stands on: its fields, and the members of a list."""
+    for key in (name for name in fields if name in values):
+        if isinstance(values[key], tuple):
+            yield from ((node, {key: (text,)}) for node, text in zip(fields[key].value, values[key], strict=True))
+        else:
+            yield fields[key], {key: values[key]}
 
 
 def kind_of(node: yaml.Node) -> str:
@@ -149,11 +164,11 @@ def pairs(node: yaml.Node, what: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]
     return list(node.value)
 
 
-def mapping(node: yaml.Node, allowed: Iterable[str] | None, what: str) -> dict[str, yaml.Node]:
+def mapping(node: yaml.Node, allowed: Iterable[str], what: str) -> dict[str, yaml.Node]:
     """The fields of a mapping, each known and given once."""
     fields: dict[str, yaml.Node] = {}
     for key, value in pairs(node, what):
-        if allowed is not None and key.value not in allowed:
+        if key.value not in allowed:
             raise Mistake(key, f"{key.value!r} is not a field of {what}: use one of {', '.join(allowed)}")
         if key.value in fields:
             raise Mistake(key, f"{key.value!r} is given twice: keep one")
@@ -181,8 +196,19 @@ def texts_of(node: yaml.Node, what: str) -> tuple[str, ...]:
 
 
 def headers_of(node: yaml.Node, what: str) -> dict[str, str]:
-    """Names to values."""
-    return {name: text_of(value, f"{what}'s {name}") for name, value in mapping(node, None, what).items()}
+    """Names to values, each name once, however it is written (RFC 9110 5.1: it has no case)."""
+    headers: dict[str, str] = {}
+    for key, value in pairs(node, what):
+        try:
+            check_header(key.value, "")  # before any message shows the name
+            text = text_of(value, f"the value of header {key.value!r}")
+            check_header(key.value, text)
+        except UsageError as error:
+            raise Mistake(key, str(error)) from None
+        if key.value.lower() in (known.lower() for known in headers):
+            raise Mistake(key, f"header {key.value!r} is given twice: keep one")
+        headers[key.value] = text
+    return headers
 
 
 def number_of(node: yaml.Node, what: str) -> float:
