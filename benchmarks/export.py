@@ -63,7 +63,8 @@ def audit(entry: dict[str, Any]) -> dict[str, Any]:
     """The entry of a deploy, at an entry's place."""
     payload = {
         "@type": "type.googleapis.com/google.cloud.audit.AuditLog", "serviceName": "run.googleapis.com",
-        "methodName": "google.cloud.run.v1.Services.ReplaceService", "resourceName": "namespaces/my-project/services/chat",
+        "methodName": "google.cloud.run.v1.Services.ReplaceService",
+        "resourceName": "namespaces/my-project/services/chat",
         "authenticationInfo": {"principalEmail": "ada@example.com"}, "request": {"service": {"spec": {"template": {}}}},
     }  # fmt: skip
     log = "projects/my-project/logs/cloudaudit.googleapis.com%2Factivity"

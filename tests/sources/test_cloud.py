@@ -19,6 +19,7 @@ from incident.drill.service import Service
 from incident.sources import cloud
 from incident.sources.calls import Calls, Pace
 from incident.sources.clients import Clients
+from incident.sources.limits import Allowance, Limits
 
 PULLED = pd.Timestamp("2025-09-07T11:05:00Z")
 STDERR, SYSTEM_EVENT = "run.googleapis.com/stderr", "cloudaudit.googleapis.com/system_event"
@@ -348,6 +349,61 @@ def test_passing_failures_are_retried(google: Any, make: Any) -> None:
     assert list(pulled.frames["logs"]["text"]) == ["0", "1", "2", "3", "4"]
     assert pulled.gaps == ()
     assert next(query.calls for query in pulled.queries if query.frame == "logs") == 6
+
+
+def test_a_limit_takes_the_best(google: Any, make: Any) -> None:
+    """A run that may not read everything reads errors first; each query says what it lacks, in the manifest too."""
+    google.filters, google.page = True, 1000
+    for n in range(20):
+        google.entries += [make.request_entry(f"2025-09-07T10:{n:02d}:01Z"), make.entry(STDERR, f"2025-09-07T10:{n:02d}:02Z")]
+    google.entries.append(make.request_entry("2025-09-07T10:30:00Z", status=503))
+    google.entries[-1].severity = 500
+    pulled = pull(google, make.SCOPE, allowance=Allowance(Limits(entries=26)))
+    logs = pulled.frames["logs"]
+    assert len(logs) == 26
+    assert (logs["severity"] == "ERROR").sum() == 1
+    assert logs.loc[logs["http_request_status"] == 200, "timestamp"].min() == pd.Timestamp("2025-09-07T10:15:01Z")
+    [gap] = pulled.gaps
+    assert (gap.frame, gap.kind) == ("logs", "capped")
+    assert gap.reason == (
+        "--max-entries 26 was reached: other request entries before 2025-09-07T10:15:01Z are missing, about 2"
+    )
+    assert [query.gaps for query in pulled.queries if query.frame == "logs"] == [(), (), (), (gap.reason,)]
+    assert "logs" not in pulled.complete
+
+
+def test_no_limit_is_one_query_of_the_log(google: Any, make: Any) -> None:
+    """Where everything may be read, queries of their own for each kind would cost a call each."""
+    pull(google, make.SCOPE)
+    assert len(google.requests("ListLogEntries")) == 3
+
+
+def test_denials(google: Any, make: Any) -> None:
+    """A denial by VPC Service Controls names another resource: the query by the service's own would never find it."""
+    google.filters = True
+    denial = make.entry("cloudaudit.googleapis.com/policy", "2025-09-07T10:00:01Z", severity=500)
+    denial.resource.type = "audited_resource"
+    denial.resource.labels.clear()
+    denial.resource.labels["method"] = "run.googleapis.com/HttpIngress"
+    denial.proto_payload.Pack(audit_log_pb2.AuditLog(method_name="run.googleapis.com/HttpIngress"))
+    google.entries = [denial]
+    audit = pull(google, make.SCOPE).frames["audit"]
+    assert list(audit["method_name"]) == ["run.googleapis.com/HttpIngress"]
+
+
+def test_a_split_entry(google: Any, make: Any) -> None:
+    """A traceback that was too large comes in parts: one text again, and a gap where a part did not come."""
+    parts = [make.entry(STDERR, "2025-09-07T10:00:01Z", f"p{n}", text_payload=f"part {n} ") for n in range(3)]
+    for n, part in enumerate(parts):
+        part.split.uid, part.split.index, part.split.total_splits = "u", n, 3
+    google.entries = parts
+    pulled = pull(google, make.SCOPE)
+    assert list(pulled.frames["logs"]["text"]) == ["part 0 part 1 part 2 "]
+    assert pulled.gaps == ()
+    google.entries = parts[:2]
+    pulled = pull(google, make.SCOPE)
+    assert gaps(pulled) == {"logs": "partial"}
+    assert "logs" not in pulled.complete
 
 
 def test_the_budget_for_failures_is_one_for_all(google: Any, make: Any) -> None:

@@ -327,6 +327,23 @@ def test_an_entry_that_cannot_be_read(tmp_path: Path, changes: dict[str, Any], w
     assert gap.reason == f"logs.json: 1 of 3 values could not be read, the first is number 2: {why}"
 
 
+@pytest.mark.parametrize("printed", [as_array, as_lines])
+def test_one_that_cannot_be_read_among_many(tmp_path: Path, printed: Callable[[Any], bytes]) -> None:
+    """Entries are read thousands at a time: a bad one must not cost its neighbours, nor be counted at their place."""
+    logs = [entry(insertId=f"{number:05d}") for number in range(5000)]
+    logs[1234] |= {"httpRequest": {"status": "503", "latency": "1.5s"}}  # a number as text, which protobuf takes
+    logs[2345] |= {"labels": {"a": []}}
+    logs[4321] |= {"timestamp": "yesterday"}
+    logs[4500] |= {"logName": f"projects/{STAGING.project}/logs/another"}
+    write({"logs": logs}, tmp_path, printed)
+    came = pulled(tmp_path)
+    ids = [f"{number:05d}" for number in range(5000) if number not in (2345, 4321, 4500)]
+    assert list(came.frames["logs"]["insert_id"]) == ids
+    assert came.frames["logs"].iloc[1234][["http_request_status", "http_request_latency"]].tolist() == [503, 1.5]
+    reason = "logs.json: 2 of 5000 values could not be read, the first is number 2346: labels has a wrong value"
+    assert [gap.reason for gap in came.gaps if gap.frame == "logs"] == [reason]
+
+
 def test_entries_of_others_are_passed_over(tmp_path: Path) -> None:
     """An export of a whole project holds its other services too, and they are not this incident."""
     other = {"type": "cloud_run_revision", "labels": {"location": STAGING.region, "service_name": "mail"}}
@@ -346,6 +363,9 @@ def test_split_entries_are_one_again(tmp_path: Path) -> None:
     assert (row["text"], row["insert_id"]) == ("Traceback (most", "a-0")
     (row,) = logs_of(tmp_path, parts[2], parts[0]).logs.to_dict("records")
     assert row["text"] == "Trace[…] (most"
+    (gap,) = [gap for gap in pulled(tmp_path).gaps if gap.frame == "logs"]
+    assert gap.reason == "1 of 1 entries that were too large and were split came without some of their parts"
+    assert gap.remedy == command("logs", *SCOPE.values(), tmp_path)
     (row,) = logs_of(tmp_path, parts[1]).logs.to_dict("records")
     assert row["text"] == "[…]back[…]"
 

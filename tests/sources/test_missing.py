@@ -27,7 +27,7 @@ def healthy(google: Any, make: Any) -> Any:
     google.service.traffic_statuses = [{"percent": 100}]
     for minute in range(60):
         google.entries += [make.entry("run.googleapis.com/stderr", f"2025-09-07T10:{minute:02d}:01Z", text_payload="up"),
-                           make.request_entry(f"2025-09-07T10:{minute:02d}:30Z", status=101)]  # fmt: skip
+                           make.request_entry(f"2025-09-07T10:{minute:02d}:30Z", status=101, request_url="https://c/ws")]  # fmt: skip
     return google
 
 
@@ -58,10 +58,15 @@ def test_nothing_missing(healthy: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "frame", "status"),
-    [("ListLogEntries", "logs", "uncertain"), ("ListRevisions", "revisions", "uncertain"), ("ListBuilds", "builds", "ok")],
+    ("method", "frame", "status", "code"),
+    [
+        ("ListLogEntries", "logs", "uncertain", DENIED),
+        ("ListLogEntries", "logs", "uncertain", grpc.StatusCode.UNAVAILABLE),
+        ("ListRevisions", "revisions", "uncertain", DENIED),
+        ("ListRevisions", "revisions", "uncertain", grpc.StatusCode.NOT_FOUND),
+        ("ListBuilds", "builds", "ok", DENIED),
+    ],
 )
-@pytest.mark.parametrize("code", [DENIED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAVAILABLE])
 def test_a_call_that_fails(healthy: Any, tmp_path: Path, method: str, frame: str, status: str, code: Any) -> None:
     """Refused, absent and down are three things, and none of them is an all-clear."""
     healthy.faults[method] = code

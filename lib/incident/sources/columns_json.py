@@ -10,10 +10,9 @@ Source: cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry; protobuf.de
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import compress
-from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -23,7 +22,7 @@ import pyarrow.compute as compute
 from msgspec import Raw
 
 from incident import frames, platform
-from incident.sources.columns import ORIGIN, PAGE, REQUEST, SPLIT
+from incident.sources.columns import ORIGIN, PAGE, SPLIT
 
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 Columns = dict[str, Any]
@@ -52,6 +51,7 @@ class Split(msgspec.Struct, rename="camel", gc=False):
     uid: str | None = None
 
 
+SEVERITIES = frozenset(platform.SEVERITIES)
 ABSENT = Raw()
 """A document that is not there."""
 
@@ -81,11 +81,6 @@ MANY_DIGITS = b"0" * 16
 """What a number that a double may not hold looks like once every digit is a zero; a Struct's numbers are doubles."""
 
 
-REQUEST_FIELDS = {name: name.removeprefix("http_request_") for name in REQUEST}
-REQUEST_FIELDS |= {"http_request_method": "request_method", "http_request_url": "request_url"}
-"""The field of `Request` that each column is."""
-
-
 def _number(text: str) -> Raw:
     """A number with a fraction or an exponent, as it is written: Python's shortest, a whole one without a fraction."""
     number = float(text)
@@ -110,7 +105,7 @@ class Held(NamedTuple):
 
     def origins(self) -> tuple[list[tuple[str, bytes]], np.ndarray]:
         """Each distinct pair of a log and a resource's text, and which of them each entry has."""
-        logs, resources = (part.dictionary.to_pylist() for part in self[1:])
+        logs, resources = self.log_names.dictionary.to_pylist(), self.resources.dictionary.to_pylist()
         codes = self.log_names.indices.to_numpy() * np.int64(len(resources)) + self.resources.indices.to_numpy()
         found, which = np.unique(codes, return_inverse=True)
         return [(logs[code // len(resources)], resources[code % len(resources)]) for code in found], which
@@ -125,14 +120,11 @@ class Held(NamedTuple):
 
 def held(found: Sequence[Entry]) -> Held:
     """Some entries, with what they have in common."""
-    return Held(
-        found,
-        _array([entry.log_name for entry in found], frames.REPEATED),
-        _distinct([entry.resource for entry in found]),
-    )
+    log_names = _array([entry.log_name for entry in found], frames.REPEATED)
+    return Held(found, log_names, _distinct([entry.resource for entry in found]))
 
 
-def _distinct(documents: Iterable[Raw]) -> pa.DictionaryArray:
+def _distinct(documents: Sequence[Raw]) -> pa.DictionaryArray:
     return pa.array(list(map(bytes, documents)), pa.binary()).dictionary_encode()
 
 
@@ -148,60 +140,54 @@ def page_batch(page: Held) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([_array(columns[name], kind) for name, kind in KINDS.items()], schema=PAGE)
 
 
-def _plain(held: Sequence[Entry]) -> Columns:
-    times = [entry.timestamp for entry in held]
+def _plain(found: Sequence[Entry]) -> Columns:
+    times = [entry.timestamp for entry in found]
     if None in times:
         raise ValueError("it has no timestamp")
     return {
         "timestamp": pa.array(times, pa.string()).cast(frames.TIME),
-        "receive_timestamp": pa.array([entry.receive_timestamp for entry in held], pa.string()).cast(frames.TIME),
-        "insert_id": [entry.insert_id or "" for entry in held],
-        "severity": _severities([entry.severity or "DEFAULT" for entry in held]),
-        "trace": [entry.trace or None for entry in held],
-        "span_id": [entry.span_id or None for entry in held],
+        "receive_timestamp": pa.array([entry.receive_timestamp for entry in found], pa.string()).cast(frames.TIME),
+        "insert_id": [entry.insert_id or "" for entry in found],
+        "severity": [
+            severity if severity in SEVERITIES else "DEFAULT" for severity in [entry.severity for entry in found]
+        ],
+        "trace": [entry.trace or None for entry in found],
+        "span_id": [entry.span_id or None for entry in found],
     }
-
-
-def _severities(names: Sequence[str]) -> pa.DictionaryArray:
-    """Severities, one that is not known being the default, as protobuf reads it."""
-    found = _array(names, frames.REPEATED)
-    known = [name if name in platform.SEVERITIES else "DEFAULT" for name in found.dictionary.to_pylist()]
-    return _repeated(known, found.indices.to_numpy())
 
 
 def _read(texts: pa.DictionaryArray, names: Sequence[str], read: Callable[[bytes], tuple[str | None, ...]]) -> Columns:
     """The columns that follow from a document, which is read once for each distinct text."""
-    known, rows = [read(text) for text in texts.dictionary.to_pylist()], texts.indices.to_numpy()
-    return {name: _repeated([row[place] for row in known], rows) for place, name in enumerate(names)}
+    known = list(map(read, texts.dictionary.to_pylist()))
+    columns = [_array([row[place] for row in known], frames.REPEATED) for place in range(len(names))]
+    return _spread(pa.RecordBatch.from_arrays(columns, list(names)), texts.indices)
 
 
-def _repeated(values: Sequence[str | None], rows: np.ndarray) -> pa.DictionaryArray:
-    """The column whose row `i` is `values[rows[i]]`."""
-    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
-    codes = np.array([numbers[value] for value in values], "int32")[rows]
-    texts = pa.array([value or "" for value in numbers], pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes == numbers.get(None, -1)), texts)
+def _spread(known: pa.RecordBatch, rows: pa.Array) -> Columns:
+    """The columns whose row `i` is row `rows[i]` of the known ones, null where that is null."""
+    spread = known.take(rows)
+    return dict(zip(spread.schema.names, spread.columns, strict=True))
 
 
 @lru_cache(maxsize=4096)
 def _resource_columns(text: bytes) -> tuple[str | None, ...]:
-    labels = (_resource(text) or {}).get("labels") or {}
+    labels = (_resource(text or b"null") or {}).get("labels") or {}
     return tuple(labels.get(name) or None for name in ORIGIN[:3])
 
 
 @lru_cache(maxsize=4096)
 def _label_columns(text: bytes) -> tuple[str | None, ...]:
-    labels = (_labels(text) if text else None) or {}
+    labels = _labels(text or b"null") or {}
     return labels.get("instanceId"), labels.get("container_name"), json.dumps(labels, sort_keys=True)
 
 
-def _payloads(held: Sequence[Entry]) -> Columns:
+def _payloads(found: Sequence[Entry]) -> Columns:
     """The text and the JSON document of each entry."""
-    if [entry.proto_payload for entry in held].count(ABSENT) < len(held):
+    if [entry.proto_payload for entry in found].count(ABSENT) < len(found):
         raise ValueError("it has a payload that is a message")
-    texts: list[str | None] = [entry.text_payload for entry in held]
-    documents: list[str | None] = [None] * len(held)
-    for number, raw in enumerate([entry.json_payload for entry in held]):
+    texts: list[str | None] = [entry.text_payload for entry in found]
+    documents: list[str | None] = [None] * len(found)
+    for number, raw in enumerate([entry.json_payload for entry in found]):
         if raw is ABSENT:
             continue
         if texts[number] is not None:
@@ -230,16 +216,21 @@ def _as_doubles(value: Any) -> Any:
     return Raw(str(int(float(value)))) if type(value) is int else value
 
 
-def _requests(held: Sequence[Entry]) -> Columns:
-    requests = [entry.http_request for entry in held if entry.http_request]
-    is_there = np.array([entry.http_request is not None for entry in held], bool)
-    columns = {
-        name: [part or None for part in map(attrgetter(field), requests)] for name, field in REQUEST_FIELDS.items()
+def _requests(found: Sequence[Entry]) -> Columns:
+    """The columns of the request, made of the entries that have one, and null where an entry has none."""
+    requests = [entry.http_request for entry in found if entry.http_request]
+    is_there = np.array([entry.http_request is not None for entry in found], bool)
+    columns: Columns = {
+        "http_request_method": [request.request_method or None for request in requests],
+        "http_request_url": [request.request_url or None for request in requests],
+        "http_request_status": [request.status or None for request in requests],
+        "http_request_user_agent": [request.user_agent or None for request in requests],
+        "http_request_protocol": [request.protocol or None for request in requests],
+        "http_request_remote_ip": [request.remote_ip or None for request in requests],
+        "http_request_latency": seconds([request.latency or None for request in requests]),
     }
-    columns |= {"http_request_latency": seconds(columns["http_request_latency"])}
     known = pa.RecordBatch.from_arrays([_array(column, KINDS[name]) for name, column in columns.items()], list(columns))
-    spread = known.take(pa.array(np.cumsum(is_there) - 1, pa.int64(), mask=~is_there))
-    return dict(zip(columns, spread.columns, strict=True))
+    return _spread(known, pa.array(np.cumsum(is_there) - 1, pa.int64(), mask=~is_there))
 
 
 def seconds(durations: Sequence[str | None]) -> pa.DoubleArray:
@@ -251,27 +242,22 @@ def seconds(durations: Sequence[str | None]) -> pa.DoubleArray:
     [3.786648988, None, 60.0]
     """
     texts = pa.array(durations, pa.string())
-    if not compute.all(compute.match_substring_regex(texts, DURATION)).as_py():
+    if not compute.all(compute.match_substring_regex(texts, DURATION), min_count=0).as_py():
         raise ValueError("it has a wrong duration")
     took = compute.utf8_slice_codeunits(texts, 0, -1).cast(pa.float64()).to_numpy(zero_copy_only=False)
     whole, nanos = np.divmod(np.rint(took * 1e9), 1e9)
     return pa.array(whole + nanos / 1e9, mask=np.isnan(took))
 
 
-def _splits(held: Sequence[Entry]) -> Columns:
-    splits = [entry.split for entry in held]
+def _splits(found: Sequence[Entry]) -> Columns:
+    splits = [entry.split for entry in found]
     if not any(splits):
-        return {name: pa.nulls(len(held), kind) for name, kind in SPLIT.items()}
-    nothing = (None,) * len(SPLIT)
-    return _named(
-        tuple(SPLIT),
-        [(part.uid or "", part.index or 0, part.total_splits or 0) if part else nothing for part in splits],
-    )
-
-
-def _named(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Columns:
-    """Rows as columns, which are there without rows too."""
-    return dict(zip(names, zip(*rows, strict=True), strict=False)) or dict.fromkeys(names, ())
+        return {name: pa.nulls(len(found), kind) for name, kind in SPLIT.items()}
+    return {
+        "split_uid": [split and (split.uid or "") for split in splits],
+        "split_index": [split and (split.index or 0) for split in splits],
+        "split_total": [split and (split.total_splits or 0) for split in splits],
+    }
 
 
 def _array(column: Any, kind: pa.DataType) -> pa.Array:

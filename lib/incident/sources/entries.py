@@ -2,8 +2,8 @@
 
 Decides: which entries are of the service (containers, requests, system) and which of its administration (activity,
 system_event, policy), and which of them our own probes caused. Reads raw protobuf, so that nanoseconds are kept.
-Cannot tell: requests that never reached the service, which are in no log; a denial by VPC Service Controls, which
-names another resource type.
+Cannot tell: requests that never reached the service, which are in no log. Denials by VPC Service Controls name another
+resource type and have a filter of their own (`log_queries`).
 """
 
 from __future__ import annotations

@@ -141,7 +141,11 @@ def _time_of_export(folder: Path, found: Mapping[str, pd.DataFrame]) -> pd.Times
     """When the entries were asked for: the time of their file, and never before the last of them arrived."""
     files = [file for kind in ("logs", *FILES) if (file := file_of(folder, kind))]
     written = pd.Timestamp(files[0].stat().st_mtime_ns, tz="UTC")
-    return max([written, *found["logs"]["receive_timestamp"].dropna().sort_values()[-1:], *_times(found)[-1:]])
+    return max([written, *_latest(found["logs"]["receive_timestamp"]), *_times(found)[-1:]])
+
+
+def _latest(times: pd.Series) -> list[pd.Timestamp]:
+    return [times.max()] if times.notna().any() else []
 
 
 def _times(found: Mapping[str, pd.DataFrame]) -> list[pd.Timestamp]:

@@ -64,10 +64,8 @@ class Found:
         held = columns_json.held(found)
         origins, which = held.origins()
         names = np.array([self.frame_of(*origin) for origin in origins], object)[which]
-        audit = [_message(entry) for entry in held.only(names == "audit").entries]
-        return Page(
-            len(found), columns_json.page_batch(held.only(names == "logs")), list(map(entries.audit_row, audit))
-        )
+        audit = [entries.audit_row(_message(entry)) for entry in held.only(names == "audit").entries]
+        return Page(len(found), columns_json.page_batch(held.only(names == "logs")), audit)
 
     def add(self, page: Page, tally: Tally) -> None:
         """Keep a page."""
@@ -84,7 +82,7 @@ class Found:
             fitting = said is not None and fits(said, self.where)
             name = FRAME_OF.get(_log_of(value["logName"])) if fitting else None
             message = _checked(rest.log_entry(value)) if name else None
-            self.audit += [_audit_row(message)] if name == "audit" else []
+            self.audit += [entries.audit_row(message)] if name == "audit" else []
         except UNREADABLE as error:
             tally.add_bad(error)
             return
@@ -112,7 +110,13 @@ def entry_frames(reading: Reading, own: Mapping[str, str]) -> dict[str, pd.DataF
     logs, gaps = columns.logs_frame(found.batches)
     reading.gaps += [replace(gap, remedy=reading.remedy("logs")) for gap in gaps]
     audit = entries.one_of_each(frames.rows_frame("audit", found.audit), "audit")
-    return {"logs": entries.probes_marked(_categories_in_order(logs), own), "audit": _categories_in_order(audit)}
+    return {"logs": _marked(_categories_in_order(logs), own), "audit": _categories_in_order(audit)}
+
+
+def _marked(logs: pd.DataFrame, own: Mapping[str, str]) -> pd.DataFrame:
+    """The entries with those of our probes marked; where there are none, no trace needs to be looked at."""
+    agents = logs["http_request_user_agent"].cat.categories
+    return entries.probes_marked(logs, own) if own or any(map(entries.OUR_USER_AGENT.fullmatch, agents)) else logs
 
 
 def _frame_of(where: Identity, log_name: str, resource: bytes) -> str | None:
@@ -141,10 +145,6 @@ def _checked(message: Any) -> Any:
     if any(abs(time) >= LARGEST for time in times):
         raise ValueError("it has a time that no clock shows")
     return message
-
-
-def _audit_row(message: Any) -> Row:
-    return entries.audit_row(message)
 
 
 def _categories_in_order(data: pd.DataFrame) -> pd.DataFrame:

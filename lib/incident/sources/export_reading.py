@@ -20,7 +20,8 @@ from incident.http1 import printable
 from incident.sources import rest
 from incident.sources.export_files import FILES, command, file_of
 from incident.sources.export_scope import fits
-from incident.sources.json_files import Unreadable, values
+from incident.sources.file_texts import Unreadable
+from incident.sources.json_files import values
 from incident.sources.rest import UNREADABLE, Identity
 
 Made = TypeVar("Made")

@@ -7,16 +7,21 @@ tell: the project's id from resources in v1 form, which carry its number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from incident.findings import UsageError
 from incident.http1 import printable
 from incident.scope import Parameters
 from incident.sources import rest
 from incident.sources.export_files import file_of, folder_of
-from incident.sources.json_files import Unreadable, values
+from incident.sources.file_texts import Unreadable
+from incident.sources.json_files import Refused, parts, values
 from incident.sources.rest import UNREADABLE, Identity
 
 IDENTITY = ("service", "region", "project")
@@ -55,12 +60,19 @@ def _given(parameters: Parameters) -> Identity:
     return Identity(parameters.project, parameters.region, parameters.service)
 
 
+class Origin(msgspec.Struct, rename="camel", gc=False, kw_only=True):
+    """The fields of a log entry that say of which service it is."""
+
+    log_name: str
+    resource: msgspec.Raw = msgspec.Raw()
+
+
 def identities(folder: Path, kind: str) -> list[Identity]:
     """The services that a file's values are of, each once, sorted; what cannot be read is of none."""
     found: set[Identity | None] = set()
     file = file_of(folder, kind)
     try:
-        for value in values(file) if file else ():
+        for value in (_origins(file) if kind == "logs" else values(file)) if file else ():
             try:
                 found.add(rest.identity(value))
             except UNREADABLE:
@@ -68,6 +80,18 @@ def identities(folder: Path, kind: str) -> list[Identity]:
     except Unreadable:
         pass
     return sorted(identity for identity in found if identity)
+
+
+def _origins(file: Path) -> Iterator[Any]:
+    """Log entries without what does not say of which service they are; of those that are alike, some."""
+    decode = msgspec.json.Decoder(list[Origin]).decode
+    for part in parts(
+        file, decode, lambda found: {(each.log_name, bytes(each.resource)) for each in found}, UNREADABLE
+    ):
+        if isinstance(part, Refused):
+            yield json.loads(part.text)
+        else:
+            yield from ({"logName": log, "resource": json.loads(resource or "{}")} for log, resource in part)
 
 
 def _check_given(given: Identity, held: Sequence[Identity], source: str, kind: str) -> None:

@@ -1,9 +1,8 @@
 """The values of a JSON file, one or many at a time, in every form that an exported file has.
 
-Decides: whether a file is gzip (by its first bytes, whatever its name), how its text is encoded (UTF-8, or UTF-16 where
-a byte order mark says so, as PowerShell's `>` writes it), and where one value ends: an array, arrays one after the
-other, or one value a line. Memory holds a chunk of the file and one value, never the file. Cannot tell: what lies
-behind the first place that is no JSON; all before it is given.
+Decides: where one value ends, in an array, in arrays one after the other, or one value a line. Memory holds a chunk of
+the file and one value, never the file. Cannot tell: what lies behind the first place that is no JSON; all before it is
+given.
 
 Many values are read at once from one value's start to some value's end. Where a value may have ended is guessed, by
 what stood between the two values before; that it has ended is known, since the text up to there, in brackets, is
@@ -12,28 +11,25 @@ JSON only then. Where no guess holds, values are read one by one.
 
 from __future__ import annotations
 
-import codecs
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
+
+from incident.sources.file_texts import Unreadable, texts
 
 Decoded = TypeVar("Decoded")
 Made = TypeVar("Made")
 
-CHUNK = 1 << 18
 AT_ONCE = 4000
 """Values of which one thing is made: each has its own cost beside that of the values."""
 
 LONGEST = 1 << 25
 """Characters that one value may have; a log entry has less than a million (docs.cloud.google.com/logging/quotas)."""
 
-GZIP = b"\x1f\x8b"
 SPACES = " \t\r\n"
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 WITHIN_A_WORD = 8
 """A cut value's mistake lies this close to the end of what was read, if it is not an unfinished string."""
 
@@ -45,10 +41,6 @@ GUESSES = 8
 
 _DECODER = json.JSONDecoder()
 _EACH = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-class Unreadable(Exception):
-    """A file cannot be read, or not further; the words say why and follow the file's name in a sentence."""
 
 
 class Refused(NamedTuple):
@@ -139,49 +131,9 @@ def pieces(file: Path, decode: Decode[Decoded], refusals: Refusals) -> Iterator[
         raise Unreadable("is a directory, where a file is due" if file.is_dir() else "is no file")
     try:
         with file.open("rb") as opened:
-            yield from _Values(_texts(_plain(opened)), decode, refusals).all()
+            yield from _Values(texts(opened), decode, refusals).all()
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror or type(error).__name__}") from error
-
-
-def _plain(opened: BinaryIO) -> Iterator[bytes]:
-    """The content of a file, a chunk at a time, unpacked where it is gzip."""
-    first = opened.read(CHUNK)
-    chunks = _chunks(first, opened)
-    return _unpacked(chunks) if first.startswith(GZIP) else chunks
-
-
-def _chunks(first: bytes, opened: BinaryIO) -> Iterator[bytes]:
-    yield first
-    while chunk := opened.read(CHUNK):
-        yield chunk
-
-
-def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Unpack gzip, several members too. Python's own reader would drop what came just before a cut."""
-    member, rest = zlib.decompressobj(wbits=31), b""
-    try:
-        for chunk in chunks:
-            rest = chunk
-            while rest:
-                if member.eof:
-                    member = zlib.decompressobj(wbits=31)
-                yield member.decompress(rest, CHUNK)
-                rest = member.unconsumed_tail or member.unused_data
-        yield member.flush()
-    except zlib.error as error:
-        raise Unreadable("is damaged: its gzip data cannot be unpacked") from error
-    if not member.eof:
-        raise Unreadable("was cut: its gzip data has no end")
-
-
-def _texts(chunks: Iterator[bytes]) -> Iterator[str]:
-    first = next(chunks)
-    decoder = codecs.getincrementaldecoder("utf-16" if first.startswith(UTF_16) else "utf-8-sig")("replace")
-    yield decoder.decode(first)
-    for chunk in chunks:
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", final=True)
 
 
 class _Values(Generic[Decoded]):

@@ -81,17 +81,17 @@ class Reader:
             yield (page := self.page(query, following))
             following = page.next
 
-    def page(self, query: LogQuery, at: Position) -> LogPage:
-        """The page at one place."""
+    def page(self, query: LogQuery, at: Position, on_call: Callable[[], Any] = lambda: None) -> LogPage:
+        """The page at one place; `on_call` is told of each attempt, since one that fails gives no page to count it."""
         size = self.calls.allowance.page_size()
         if at.token and self.now() - at.given > TOKEN_LIFE:
             at = at.narrowed(query)
         try:
-            page = self._asked(query, at, size)
+            page = self._asked(query, at, size, on_call)
         except InvalidArgument:
             if not at.token:
                 raise
-            page = self._asked(query, at.narrowed(query), size)
+            page = self._asked(query, at.narrowed(query), size, on_call)
         self.calls.allowance.take(len(page.entries))
         return page
 
@@ -105,12 +105,15 @@ class Reader:
                 return replace(page, calls=calls, seconds=seconds)
             at = page.next
 
-    def _asked(self, query: LogQuery, at: Position, size: int) -> LogPage:
+    def _asked(
+        self, query: LogQuery, at: Position, size: int, on_call: Callable[[], Any] = lambda: None
+    ) -> LogPage:
         attempts, began = 0, self.clock()
 
         def attempt(**given: Any) -> Any:
             nonlocal attempts
             attempts += 1
+            on_call()
             return self.clients.logging.list_log_entries(**given)
 
         page = next(self.calls.make(attempt, self._request(query, at, size), paced=True).pages)

@@ -9,6 +9,7 @@ shape that only a page of an earlier sitting showed to be one, since what is lea
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,7 @@ class Reading:
     failed: dict[int, Exception] = field(default_factory=dict)
     came: dict[int, Progress] = field(default_factory=dict)
     learned: dict[str, int] = field(default_factory=dict)
+    attempts: Counter[int] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +92,7 @@ class Reading:
         query = QUERIES[self.plan.windows[number].query]
         try:
             while (at := self.came[number].next) and not self.stop.is_set():
-                page = self.reader.page(query, at)
+                page = self.reader.page(query, at, lambda: self.attempts.update([number]))
                 self.keep(number, query, page)
                 if self._is_divided(number, len(page.entries)) or self._is_measured(page):
                     return
@@ -109,6 +111,7 @@ class Reading:
             name = self.folder.keep(number, self._redacted(table), progress)
             self.learned[name] = self.redactor.learned
             self.came[number] = progress
+            self.attempts.pop(number, None)
             self.tell(self.snapshot())
 
     def snapshot(self) -> Snapshot:
@@ -132,6 +135,8 @@ class Reading:
         return False
 
     def _redacted(self, table: pa.Table) -> pa.Table:
+        if not table.num_rows:
+            return table
         data = table.to_pandas(types_mapper=frames.PANDAS_TYPES.get)
         self.redactor.learn_frame(data)
         return pa.Table.from_pandas(self.redactor.frame(data), table.schema, preserve_index=False)
@@ -171,7 +176,8 @@ class Reading:
             text = query.filter(replace(self.plan.scope, start=window.start, end=window.end))
             span = rfc3339(window.start), rfc3339(window.end)
             why = (gaps[number].reason,) if number in gaps else ()
-            found.append(Query(query.frame, text, *span, done.entries, done.calls, done.seconds, why))
+            calls = done.calls + self.attempts[number]  # those after the last page brought none
+            found.append(Query(query.frame, text, *span, done.entries, calls, done.seconds, why))
         return [*found, *self.volume.queries(self.plan.scope)]
 
 

@@ -52,13 +52,14 @@ def is_divided(plan: Plan) -> bool:
 def divided(plan: Plan, number: int, progress: Progress, page: int) -> Plan | None:
     """The plan in which several windows take over what window `number` has left; None where that is not worth it.
 
-    `page` is how many entries its last page had.
+    `page` is how many entries its last page had; one that is empty says nothing.
     """
     window, at = plan.windows[number], progress.next
-    if window.query != LOGS.name or is_divided(plan) or at is None or at.last is None:
+    if window.query != LOGS.name or is_divided(plan) or at is None or at.last is None or not page:
         return None
     came, left = max(at.last - window.start, ONE_NANOSECOND), at.end - at.last
-    count = min(MOST_WINDOWS, int(progress.entries / max(page, 1) * (left / came) // PAGES_A_WINDOW))
+    pages = progress.entries / max(page, progress.entries // progress.parts)  # a page may be shorter than others
+    count = min(MOST_WINDOWS, int(pages * (left / came) // PAGES_A_WINDOW))
     if count < 2:
         return None
     edges = [at.last + left * part // count for part in range(count)] + [at.end]
