@@ -47,7 +47,10 @@ STOPS = [
     *USUAL, stopped("no name", "resolve", 0.8), stopped("dropped", "connect", 0.02, 5.0),
     stopped("expired", "tls", 0.02, 0.02, 0.05), stopped("silent", "request", 0.02, 0.02, 0.05, 10, status="uncertain"),
 ]  # fmt: skip
-FAST = [refused("no-header", 0.0001, 0.001, None, 0.003, 0.0001), timed("plain", 0.0002, 0.001, None, 0.002, 0.00001, 0.0001)]
+FAST = [
+    refused("no-header", 0.0001, 0.001, None, 0.003, 0.0001),
+    timed("plain", 0.0002, 0.001, None, 0.002, 0.00001, 0.0001),
+]
 MANY = [timed(f"check {number:02d}", 0.02, 0.017, 0.038, 0.05 + number / 1000, 0.001, 0.004) for number in range(64)]
 LOGGED = {"handshakes": FAST[:1], "logs": [entry("no-header", 403, 0.0024)]}
 SETS = {"usual": USUAL, "cold": COLD, "stops": STOPS, "fast": FAST, "many": MANY, "one": USUAL[:1],
@@ -212,7 +215,9 @@ def test_hostile_names_are_text(chart, layout):
     assert not set("\x1b\u202e") & set(svg)
 
 
-@pytest.mark.parametrize("timings", ['{"status_s": "x"}', "[1]", "{", '{"status_s": -1}', '{"status_s": NaN}', '{"status_s": true}'])
+@pytest.mark.parametrize(
+    "timings", ['{"status_s": "x"}', "[1]", "{", '{"status_s": -1}', '{"status_s": NaN}', '{"status_s": true}']
+)
 def test_what_is_no_time_is_not_drawn(chart, timings):
     """An export is written by anybody; one bad cell must not cost the run its charts."""
     assert plain(chart([timed("odd", timings=timings)]).title) == "No handshake was timed"

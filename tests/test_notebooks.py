@@ -91,7 +91,10 @@ CONNECTS = next(file for file in NOTEBOOKS if file.stem == "3-does-it-connect")
 
 def cells():
     """The cells of notebook 3: kind and source."""
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(CONNECTS.read_text(encoding="utf-8"))["cells"]]
+    return [
+        (cell["cell_type"], "".join(cell["source"]))
+        for cell in json.loads(CONNECTS.read_text(encoding="utf-8"))["cells"]
+    ]
 
 
 def test_notebook_3_is_for_reading():
@@ -111,7 +114,10 @@ def test_notebook_3_on_the_incident():
         "0 of 7 handshakes came out as expected.",
         "health: expected 200; answered 503. Refused by the platform on 00139.",
     ]
-    assert "The service’s own log has 7 of 7 handshakes, found by their trace, answered by 00139 on 7 instances." in shown[3]
+    assert (
+        "The service’s own log has 7 of 7 handshakes, found by their trace, answered by 00139 on 7 instances."
+        in shown[3]
+    )
     assert any(text.startswith("Not decided whether a header or the environment lets tests in") for text in shown)
 
 

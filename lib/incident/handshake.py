@@ -14,7 +14,7 @@ After that the frames are read by `websockets`' sans-I/O `Protocol`, which answe
 from __future__ import annotations
 
 import codecs
-from collections import deque
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,10 +24,9 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 from websockets.utils import accept_key
 
-from incident.http1 import Fault, ResponseHead, printable, refusal_words, shown, tokens
+from incident.http1 import Fault, Mask, ResponseHead, printable, refusal_words, shown, tokens
 
 MESSAGE_BYTES: Final = 2**20
-KEPT: Final = 2 * MESSAGE_BYTES  # characters of the newest texts: an answer is found there, whatever floods in after it
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,20 @@ def opening_fault(head: ResponseHead, offer: Offer) -> Fault | None:
     if head.irregular:  # a lenient reader passes over it, and many clients do not
         return Fault("http-malformed", head.irregular)
     seen = ((rule, head.get_all(header), kept_by) for rule, header, kept_by in OPENING_HEADERS)
-    return next((Fault(rule, shown(values)) for rule, values, kept_by in seen if not kept_by(values, offer)), None)
+    broken = ((rule, [*map(head.mask, values)]) for rule, values, kept_by in seen if not kept_by(values, offer))
+    return next((Fault(rule, shown(values) + remedy(rule, values)) for rule, values in broken), None)
+
+
+def remedy(rule: str, values: Sequence[str]) -> str:
+    """The option that offers the one subprotocol which the server insists on; people copy it, so only a plain name."""
+    name = values[0] if rule == "subprotocol" and len(values) == 1 else ""
+    return f"; offer it with --subprotocol {name}" if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,59}", name) else ""
 
 
 def fault_words(fault: Fault, head: ResponseHead) -> str:
     """The words of the rule that decided, with what was seen, and the status where the answer got that far."""
+    if fault.rule == "limit" and head.complete:
+        return f"accepted, then a message that is too long to read: {fault.detail}"
     words = RULES[fault.rule].words.format(detail=fault.detail or head.beginning)
     cut_short = fault.rule in ("http-malformed", "limit") and head.status not in (None, 101)
     return f"{words}, after {refusal_words(head)}" if cut_short else words
@@ -119,13 +127,13 @@ FRAME_RULES: Final = (
 class Frames(Protocol):
     """The frames after the 101; adds to `websockets` that text is UTF-8 and that a close code's fault is told apart."""
 
-    def __init__(self) -> None:
-        """Begin right after the 101."""
+    def __init__(self, wanted: str | None = None) -> None:
+        """Begin right after the 101; look for `wanted` in each text message as it comes, and keep none."""
         super().__init__(CLIENT, state=OPEN, max_size=MESSAGE_BYTES)
-        self.texts: deque[str] = deque()
-        self._kept = 0
+        self.wanted = wanted
+        self.answered = False
         self._decoder: codecs.IncrementalDecoder | None = None
-        self._text = ""
+        self._parts: list[str] = []
 
     def recv_frame(self, frame: Frame) -> None:
         """Take one frame whose head is valid."""
@@ -138,16 +146,10 @@ class Frames(Protocol):
             self._take_text(self._decoder, bytes(frame.data), frame.fin)
 
     def _take_text(self, decoder: codecs.IncrementalDecoder, data: bytes, fin: bool) -> None:
-        self._text += decoder.decode(data, fin)
+        self._parts.append(decoder.decode(data, fin))
         if fin:
-            self._keep(self._text)
-            self._text = ""
-
-    def _keep(self, text: str) -> None:
-        self.texts.append(text)
-        self._kept += len(text) + 1
-        while self._kept > KEPT:
-            self._kept -= len(self.texts.popleft()) + 1
+            self.answered = self.answered or (self.wanted is not None and self.wanted in "".join(self._parts))
+            self._parts.clear()
 
     def fault(self) -> Fault | None:
         """The rule that the frames broke; a close that was read whole is never a fault."""
@@ -161,7 +163,7 @@ def frame_words(error: Exception | None) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"{error.reason} (position {error.start})"
     if isinstance(error, PayloadTooBig):
-        return f"it accepted, then sent a message of more than {MESSAGE_BYTES} bytes"
+        return f"more than {MESSAGE_BYTES} bytes"
     return printable(str(error))
 
 
@@ -188,10 +190,10 @@ class Handshake:
     ('refused', 'status', 'status-101', 'answered 403 Forbidden; only 101 opens a WebSocket')
     """
 
-    def __init__(self, offer: Offer) -> None:
-        """Begin with the request sent."""
-        self.offer = offer
-        self.head = ResponseHead()
+    def __init__(self, offer: Offer, wanted: str | None = None, mask: Mask = str) -> None:
+        """Begin with the request sent; `wanted` is to be in a text message, `mask` is for the other side's words."""
+        self.offer, self.wanted = offer, wanted
+        self.head = ResponseHead(mask)
         self.frames: Frames | None = None
         self.fault: Fault | None = None
 
@@ -218,7 +220,7 @@ class Handshake:
             return
         self.fault = self.head.fault or opening_fault(self.head, self.offer)
         if not self.fault:
-            self.frames = Frames()
+            self.frames = Frames(self.wanted)
             self._receive_frames(self.frames, bytes(self.head.rest))
 
     def _receive_frames(self, frames: Frames, data: bytes) -> None:
@@ -267,17 +269,14 @@ class Handshake:
 
     @property
     def subprotocol(self) -> str | None:
-        """The subprotocol that was chosen, of a handshake that was accepted."""
-        return next(iter(self.head.get_all("sec-websocket-protocol")), None) if self.frames else None
+        """The subprotocol that was chosen, of a handshake that was accepted; masked, as some offer a token as one."""
+        chosen = self.head.get_all("sec-websocket-protocol") if self.frames else []
+        return self.head.mask(chosen[0]) if chosen else None
 
     @property
     def close(self) -> Close | None:
         """The close that was received: its code (1005 where the frame had none) and its reason."""
         return self.frames.close_rcvd if self.frames else None
-
-    def got(self, text: str) -> bool:
-        """Whether one of the text messages has this text in it."""
-        return any(text in message for message in self.frames.texts) if self.frames else False
 
 
 def observed(row: Mapping[str, Any]) -> str:
@@ -287,11 +286,16 @@ def observed(row: Mapping[str, Any]) -> str:
     'accepted, closed 4401'
     >>> observed({"kind": "websocket", "verdict": "refused", "http_status": 503})
     'refused 503'
+    >>> observed({"kind": "websocket", "verdict": "unreachable", "stage": "headers", "http_status": 403})
+    'no answer at headers, after 403'
     """
-    if row.get("verdict") == "unreachable" or not (row.get("http_status") or row.get("rule")):
-        return f"no answer at {row.get('stage')}"
+    status, rule = row.get("http_status"), row.get("rule")
+    if row.get("status") == "skipped":
+        return "not tried"
+    if row.get("verdict") == "unreachable" or not (status or rule):
+        return f"no answer at {row.get('stage')}" + (f", after {status}" if status else "")
     if row["kind"] == "http":
-        return str(row.get("rule") or row["http_status"])
+        return str(rule or status)
     if row["verdict"] == "accepted":
         return f"accepted, closed {row['close_code']}" if row.get("close_code") else "accepted"
     return f"broken: {row['rule']}" if row["verdict"] == "broken" else f"{row['verdict']} {row['http_status']}"

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+Mask = Callable[[str], str]  # takes what we sent out of the other side's text, before that is cut or quoted
 LINE_BYTES: Final = 8192  # the usual limit of HTTP servers, and websockets' own
 HEADER_COUNT: Final = 128  # lines, so that folded ones count too
 INTERIM_COUNT: Final = 8
 TAP_BYTES: Final = 64
 BODY_BYTES: Final = 65536
+CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[^\n]*\n")  # the line before one
 
 
 class Fault(Exception):
@@ -44,8 +46,9 @@ def printable(text: str, limit: int = 120) -> str:
 class ResponseHead:
     """The status line and headers of one final HTTP response; interim responses (100, 103) are read past."""
 
-    def __init__(self) -> None:
-        """Begin before the first byte."""
+    def __init__(self, mask: Mask = str) -> None:
+        """Begin before the first byte; what it says of itself in words goes through `mask`."""
+        self.mask = mask
         self.version = (0, 0)
         self._code: int | None = None
         self.reason = ""
@@ -71,7 +74,7 @@ class ResponseHead:
     @property
     def beginning(self) -> str:
         """The first bytes in words, for an answer that is no HTTP at all."""
-        return f"it begins with {quoted(self.tap)}"
+        return f"it begins with {quoted(self.tap, self.mask)}"
 
     def get_all(self, name: str) -> list[str]:
         """Every value of a header, in order; names in any case."""
@@ -108,7 +111,7 @@ class ResponseHead:
 
     def _take(self, line: bytes) -> None:
         if self._code is None:
-            self.version, self._code, self.reason = parse_status_line(line)
+            self.version, self._code, self.reason = parse_status_line(line, self.mask)
             if self.version[0] != 1:
                 raise Fault("http-version", f"it says HTTP/{self.version[0]}")
         elif line:
@@ -125,8 +128,8 @@ class ResponseHead:
         if line[:1] in (b" ", b"\t") and self.headers:  # RFC 9112 5.2: a client reads it as one line
             name, value = self.headers.pop()
             line = f"{name}: {value} ".encode("latin-1") + line.lstrip(b" \t")
-            self.irregular = f"the header {name!r} goes on in a second line"
-        self.headers.append(parse_header(line))
+            self.irregular = f"the header {printable(self.mask(name))!r} goes on in a second line"
+        self.headers.append(parse_header(line, self.mask))
 
     def _pass_interim(self, status: int) -> None:
         self.interim.append(status)
@@ -161,42 +164,42 @@ HEADER_NAME: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 HEADER: Final = re.compile(rb"(" + HEADER_NAME + rb"):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
 
 
-def parse_status_line(line: bytes) -> tuple[tuple[int, int], int, str]:
+def parse_status_line(line: bytes, mask: Mask = str) -> tuple[tuple[int, int], int, str]:
     """Version, status and reason phrase; the space before an empty reason may be missing, as many servers leave it out.
 
     >>> parse_status_line(b"HTTP/1.1 403")
     ((1, 1), 403, '')
     """
     if not (match := STATUS_LINE.fullmatch(line)):
-        raise Fault("http-malformed", f"its status line is {quoted(line)}")
+        raise Fault("http-malformed", f"its status line is {quoted(line, mask)}")
     major, minor, status, reason = match.groups()
     return (int(major), int(minor or 0)), int(status), (reason or b"").decode("latin-1")
 
 
-def parse_header(line: bytes) -> tuple[str, str]:
+def parse_header(line: bytes, mask: Mask = str) -> tuple[str, str]:
     """A header's name in lower case, and its value.
 
     >>> parse_header(b"Upgrade:  websocket ")
     ('upgrade', 'websocket')
     """
     if not (match := HEADER.fullmatch(line)):
-        raise Fault("http-malformed", header_fault(line))
+        raise Fault("http-malformed", header_fault(line, mask))
     return match[1].decode("ascii").lower(), match[2].decode("latin-1")
 
 
-def header_fault(line: bytes) -> str:
+def header_fault(line: bytes, mask: Mask) -> str:
     """What is wrong with a header's line, without its value."""
     name, colon, _ = line.partition(b":")
     if not colon:
-        return f"the header line {quoted(line)} has no colon"
+        return f"the header line {quoted(line, mask)} has no colon"
     if not re.fullmatch(HEADER_NAME, name):
-        return f"the header name {quoted(name)} has a character that no name may have"
-    return f"the header {quoted(name)} has a control character in its value"
+        return f"the header name {quoted(name, mask)} has a character that no name may have"
+    return f"the header {quoted(name, mask)} has a control character in its value"
 
 
-def quoted(data: bytes) -> str:
+def quoted(data: bytes, mask: Mask) -> str:
     """The first bytes of something that is not what it should be."""
-    return repr(data[:40].decode("latin-1"))
+    return repr(mask(data.decode("latin-1"))[:40])
 
 
 def tokens(values: Sequence[str]) -> list[str]:
@@ -227,8 +230,8 @@ def refusal_words(head: ResponseHead) -> str:
     name = REFUSAL_HEADERS.get(head.status or 0, "")
     said = next(iter(head.get_all(name)), "")
     said = re.sub(r"(?<=//)[^/@]*@|[?#].*", "", said) if name == "location" else said
-    more = f" ({name}: {printable(said, 80)})" if said else ""
-    return f"{head.status} {printable(head.reason, 60)}".rstrip() + more
+    more = f" ({name}: {printable(head.mask(said), 80)})" if said else ""
+    return f"{head.status} {printable(head.mask(head.reason), 60)}".rstrip() + more
 
 
 class Answer:
@@ -240,11 +243,10 @@ class Answer:
     (200, 'ready', True)
     """
 
-    def __init__(self, wanted: str | None = None) -> None:
+    def __init__(self, wanted: str | None = None, mask: Mask = str) -> None:
         """Begin with the request sent; without `wanted` the body is not read."""
-        self.head = ResponseHead()
-        self.wanted = wanted
-        self.ended = False
+        self.head = ResponseHead(mask)
+        self.wanted, self.ended = wanted, False
 
     def receive(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -283,13 +285,11 @@ class Answer:
 
 def dechunked(data: bytes) -> tuple[bytes, bool]:
     """The content of chunks as far as they came (RFC 9112 7.1), and whether the last one did or no more will fit."""
-    body, full = b"", len(data) >= BODY_BYTES
-    while match := re.match(rb"([0-9A-Fa-f]{1,8})[^\n]*\n", data):
-        size, start = int(match[1], 16), match.end()
-        if size == 0:
-            return body, True
-        body, data = body + data[start : start + size], data[start + size + 2 :]
-    return body, full
+    body, at = bytearray(), 0
+    while (match := CHUNK.match(data, at)) and (size := int(match[1], 16)):
+        at = match.end() + size + 2
+        body += data[match.end() : at - 2]
+    return bytes(body), match is not None or len(data) >= BODY_BYTES
 
 
 def unpacked(body: bytes, head: ResponseHead) -> bytes:

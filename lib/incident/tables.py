@@ -69,7 +69,7 @@ class _Layout:
                 yield fitted(_place(place), self.width).rstrip()
             for row in members:
                 yield self.line(
-                    [str(row["name"]), str(row["expected"]), _observed(row), _total(row), str(row["status"])],
+                    [str(row["name"]), str(row["expected"]), observed(row), _total(row), str(row["status"])],
                     self.coloured(str(row["status"])),
                 )
                 yield from self.details(row, whole=len(rows) == 1, said=said)
@@ -114,10 +114,6 @@ class _Layout:
         names = dict.fromkeys(name for row in rows for name in row.get("sent") or [])
         sent = wrapped(printable(f"headers sent: {', '.join(names)}", LONGEST_REASON), self.width)
         return [*(sent if names and len(rows) > 1 else []), f"{passed} of {len(rows)} checks ok{apart}"]
-
-
-def _observed(row: Row) -> str:
-    return "not tried" if row["status"] == "skipped" else observed(row)
 
 
 def _stopped(row: Row) -> str:

@@ -5,7 +5,9 @@ import pytest
 from incident.analysis.both_sides import both_sides, of_the_endpoint, seen_by_the_log
 from incident.tables import Table
 
-MALFORMED = "The request failed because either the HTTP response was malformed or connection to the instance had an error."
+MALFORMED = (
+    "The request failed because either the HTTP response was malformed or connection to the instance had an error."
+)
 
 
 def tried(name, **fields):

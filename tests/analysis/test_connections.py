@@ -17,7 +17,10 @@ TLS = {"version": "TLSv1.3", "cipher": "TLS_AES_128_GCM_SHA256", "alpn": "http/1
 
 def frame(*rows):
     """Handshakes with what is given as JSON."""
-    made = [{"probe_id": str(n)} | {k: json.dumps(v) if k != "place" else v for k, v in row.items()} for n, row in enumerate(rows)]
+    made = [
+        {"probe_id": str(n)} | {k: json.dumps(v) if k != "place" else v for k, v in row.items()}
+        for n, row in enumerate(rows)
+    ]
     return rows_frame("handshakes", made)
 
 

@@ -98,7 +98,7 @@ TLS = {"version": "TLSv1.3", "cipher": "AES", "alpn": "http/1.1", "subject": "ch
     ({}, "endpoint: TLSv1.3, AES, http/1.1; certificate of chat.example by R11, valid until 2025-10-15T00:00:00Z."),
     ({"days_left": 7.6}, "endpoint: TLSv1.3, AES, http/1.1; certificate of chat.example by R11, valid until 2025-10-15T00:00:00Z; only 8 days are left."),
     ({"trusted": False, "because": "it is self-signed"}, "endpoint: TLSv1.3, AES, http/1.1; certificate of chat.example by R11, valid until 2025-10-15T00:00:00Z. It is not trusted: it is self-signed."),
-    ({"version": None, "cipher": None, "alpn": None, "subject": None, "not_after": None, "trusted": False, "because": "TLS 1.0 alone"}, "endpoint: no TLS session; no certificate could be read. It is not trusted: TLS 1.0 alone."),
+    ({"version": None, "cipher": None, "alpn": None, "subject": None, "not_after": None, "trusted": None, "because": "the other side has TLS 1.0 alone"}, "endpoint: no TLS session; no certificate could be read. The other side has TLS 1.0 alone."),
 ])  # fmt: skip
 def test_addresses_and_certificate(evidence, tls, words):
     """A dead address and a certificate's last week are found before they are the incident."""

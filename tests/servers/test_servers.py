@@ -13,7 +13,7 @@ import yaml
 
 from incident.sources.checks import Check
 from incident.sources.endpoint import Surroundings, probe
-from incident.sources.wire import Limits
+from incident.sources.stages import Limits
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

@@ -33,7 +33,9 @@ def clock() -> Clock:
 
 def quota(limit: str = "ReadRequestsPerMinutePerProject", value: str = "2", reason: str = "RATE_LIMIT_EXCEEDED") -> Any:
     """A refusal for the quota, as Cloud Logging words it."""
-    info = ErrorInfo(reason=reason, domain="googleapis.com", metadata={"quota_limit": limit, "quota_limit_value": value})
+    info = ErrorInfo(
+        reason=reason, domain="googleapis.com", metadata={"quota_limit": limit, "quota_limit_value": value}
+    )
     return exceptions.ResourceExhausted("Quota exceeded for quota metric 'Read requests'", error_info=info)
 
 

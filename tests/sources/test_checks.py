@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from incident.findings import UsageError
-from incident.sources.checks import Check, Sighting, duration, judge, masked
+from incident.sources.checks import Check, Sighting, duration, judge
 from incident.sources.request_bytes import own_headers
 from incident.sources.target import parse_target, proxies
 
@@ -33,7 +34,7 @@ def unreachable(**fields: object) -> Sighting:
             "accepted, then closed with 4401 (no token) after 80 ms",
         ),
         (accepted(ended="reset", held_s=0.5), "failed", "accepted, then reset after 500 ms"),
-        (accepted(ended="eof", held_s=1.26), "failed", "accepted, then ended without a close after 1.3 s"),
+        (accepted(ended="eof", held_s=0.26), "failed", "accepted, then ended without a close after 260 ms"),
         (accepted(ended="other"), "failed", "accepted, but an earlier connection ended within 1 s"),
         (unreachable(loopback=True), "failed", "no status line within 15 s"),
     ],
@@ -50,7 +51,7 @@ def test_words(seen: Sighting, status: str, because: str) -> None:
         (
             False,
             "uncertain",
-            "no status line within 15 s; the control name is not reachable either, so the fault may be on this side",
+            "no status line within 15 s; the control name up.example is not reachable either, so the fault may be on this side",
         ),
         (
             None,
@@ -61,7 +62,7 @@ def test_words(seen: Sighting, status: str, because: str) -> None:
 )
 def test_unreachable(control: bool | None, status: str, because: str) -> None:
     """The endpoint is blamed only where something else can be reached from here."""
-    assert judge(Check(), unreachable(), control) == (status, because)
+    assert judge(Check(), unreachable(), control, "up.example") == (status, because)
 
 
 def test_close_code_that_is_expected() -> None:
@@ -106,10 +107,52 @@ def test_own_headers_are_what_the_check_adds() -> None:
     assert own_headers(Check()) == []
 
 
-def test_masked() -> None:
-    """A server that echoes a token, whole or cut short, does not get it into the row."""
-    assert masked("no such token: abcdefghij…", ["Bearer abcdefghijklmnop"]) == "no such token: ***…"
-    assert masked("short ab", ["ab"]) == "short ab"
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"send": "CANARY\udcff"}, "send has half of a character (a lone surrogate): write it whole, in UTF-8"),
+        (
+            {"expect_message": "\ud800"},
+            "expect_message has half of a character (a lone surrogate): write it whole, in UTF-8",
+        ),
+        ({"path": "/\ud800"}, "path has half of a character (a lone surrogate): write it whole, in UTF-8"),
+        ({"subprotocols": ("a b",)}, "subprotocol 'a b' is not a token: use letters, digits and !#$%&'*+-.^_`|~"),
+        (
+            {"subprotocols": ("CANARY 0123456789 CANARY",)},
+            "a subprotocol is not a token: use letters, digits and !#$%&'*+-.^_`|~",
+        ),
+        (
+            {"subprotocols": ("CANARY\udcff01",)},
+            "a subprotocol is not a token: use letters, digits and !#$%&'*+-.^_`|~",
+        ),
+    ],
+)
+def test_refused(fields: dict[str, Any], message: str) -> None:
+    """What could not be sent is refused before anything is, and never shown where it may be a token."""
+    with pytest.raises(UsageError) as caught:
+        Check(**fields)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("fields", "seen", "status", "because"),
+    [
+        ({"hold": 0.0}, {"held_s": 0.02}, "ok", "accepted, answered, then closed with 1000 after 20 ms"),
+        ({"hold": 0.02}, {"held_s": 0.02}, "ok", "accepted, answered, then closed with 1000 after 20 ms"),
+        ({"hold": 0.03}, {"held_s": 0.02}, "failed", "accepted, then closed with 1000 after 20 ms"),
+        ({"hold": 0.0}, {"held_s": 0.02, "ended": "other"}, "failed", "accepted, but an earlier connection ended within 20 ms"),
+        ({"hold": 0.0, "expect_message": None}, {"held_s": 0.02}, "ok", "accepted, then closed with 1000 after 20 ms"),
+        ({"hold": 0.0}, {"held_s": 0.02, "answered": False}, "failed", "accepted, then closed with 1000 after 20 ms; the message 'pong' did not come"),
+        ({"expect": "1000"}, {"held_s": 0.02, "answered": False}, "failed", "accepted, then closed with 1000 after 20 ms; the message 'pong' did not come"),
+        ({"expect": "1000"}, {"held_s": 0.02}, "ok", "accepted, then closed with 1000 after 20 ms"),
+        ({"expect_message": "CANARY-0123456789"}, {"ended": "", "answered": False}, "failed", "accepted, still open after 1 s; the message '***' did not come"),
+    ],
+)  # fmt: skip
+def test_message_and_hold(fields: dict[str, Any], seen: dict[str, Any], status: str, because: str) -> None:
+    """Only an end before the hold is a fault of its own, and a message that was to come may never be missing."""
+    check = Check(**{"expect_message": "pong", **fields})
+    found = accepted(**{"ended": "close", "close_code": 1000, "close_reason": "", **seen})
+    assert judge(check, found, None) == (status, because)
 
 
 @pytest.mark.parametrize(

@@ -355,7 +355,10 @@ def test_a_limit_takes_the_best(google: Any, make: Any) -> None:
     """A run that may not read everything reads errors first; each query says what it lacks, in the manifest too."""
     google.filters, google.page = True, 1000
     for n in range(20):
-        google.entries += [make.request_entry(f"2025-09-07T10:{n:02d}:01Z"), make.entry(STDERR, f"2025-09-07T10:{n:02d}:02Z")]
+        google.entries += [
+            make.request_entry(f"2025-09-07T10:{n:02d}:01Z"),
+            make.entry(STDERR, f"2025-09-07T10:{n:02d}:02Z"),
+        ]
     google.entries.append(make.request_entry("2025-09-07T10:30:00Z", status=503))
     google.entries[-1].severity = 500
     pulled = pull(google, make.SCOPE, allowance=Allowance(Limits(entries=26)))

@@ -49,9 +49,9 @@ def test_a_certificate_that_is_not_trusted() -> None:
 
 def test_tls_that_failed_before_a_certificate() -> None:
     """No certificate was seen: nothing is said of its days."""
-    tls = {"version": None, "days_left": None, "trusted": False, "because": "the other side does not speak TLS",
+    tls = {"version": None, "days_left": None, "trusted": None, "because": "the other side does not speak TLS",
            "names": None}  # fmt: skip
-    assert tls_line(row(tls=tls), TARGET).because == "not trusted: the other side does not speak TLS"
+    assert tls_line(row(tls=tls), TARGET).because == "the other side does not speak TLS"
 
 
 @pytest.mark.parametrize(("status", "said"), [("failed", "missing"), ("uncertain", "uncertain")])

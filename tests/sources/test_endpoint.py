@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from tests.sources.behaviours.run import unused_port
-from tests.sources.behaviours.server import END, FORBIDDEN, Peer, Serve, accepts, close, says
+from tests.sources.behaviours.server import END, FORBIDDEN, GOOD, Peer, Serve, accepts, close, says, text
 
 from incident.findings import UsageError
 from incident.sources.checks import Check, Row
 from incident.sources.endpoint import Control, Surroundings, attempt, probe
+from incident.sources.stages import Limits
 from incident.sources.target import parse_target
-from incident.sources.wire import Limits
 
 QUICK = Limits(resolve=1, connect=1, tls=0.5, status=0.4, headers=0.4, total=0.7, message=0.3, close=0.1)
 HERE = Surroundings(limits=QUICK, control=None)
@@ -125,6 +125,71 @@ def test_expected(behaviour: Serve, expect: str, status: str) -> None:
     assert (row["expected"], row["status"]) == (expect, status)
 
 
+TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJDQU5BUlkifQ."
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "path", "check", "because"),
+    [
+        (accepts(close(4401, b"no")), "/?room=closed", {}, "accepted, then closed with 4401 (no) after <t>"),
+        (accepts(close(4401, b"s3cr3t-CANARY-77 is no token")), "/", {"send": "s3cr3t-CANARY-77"}, "accepted, then closed with 4401 (*** is no token) after <t>"),
+        (accepts(), "/", {"expect_message": "s3cr3t-CANARY-77"}, "accepted, still open after <t>; the message '***' did not come"),
+        (says(b"HTTP/1.1 401 Unauthorized\r\n\r\n"), "/?mode=Unauthorized", {}, "answered 401 Unauthorized; only 101 opens a WebSocket"),
+        (says(b"HTTP/1.1 503 only status\r\n\r\n"), "/", {"headers": {"X-Mode": "answered; WebSocket"}}, "answered 503 only status; only 101 opens a WebSocket"),
+        (says(b"HTTP/1.1 403 no pin 1234\r\n\r\n"), "/?pin=1234", {}, "answered 403 no pin ***; only 101 opens a WebSocket"),
+        (says(b"HTTP/1.1 403 no CANARY0123456789\r\n\r\n"), "/?CANARY0123456789", {}, "answered 403 no ***; only 101 opens a WebSocket"),
+        (says(b"HTTP/1.1 403 no pw12!\r\n\r\n"), "/", {"headers": {"Authorization": "pw12!"}}, "answered 403 no ***; only 101 opens a WebSocket"),
+        (says(b"HTTP/1.1 403 not " + TOKEN.encode() + END * 2), "/", {"subprotocols": ("chat", TOKEN)}, "answered 403 not ***; only 101 opens a WebSocket"),
+        (says(b"no \\CANARY\\ here"), "/", {"headers": {"X-Key": "\\CANARY\\"}}, "the answer is not valid HTTP: it begins with 'no *** here'"),
+        (says(GOOD.replace(b"websocket", b"\\CANARY\\") + END), "/", {"headers": {"X-Key": "\\CANARY\\"}}, "101 needs 'Upgrade: websocket', but it is '***'"),
+    ],
+)  # fmt: skip
+def test_only_the_other_sides_words_are_masked(
+    behaviour: Serve, path: str, check: dict[str, Any], because: str
+) -> None:
+    """What was sent may be a secret and comes back in strange places; our own words never are."""
+    row = seen(behaviour, path=path, **check)
+    assert re.fullmatch(re.escape(because).replace("<t>", r"\d+ ms"), row["because"]), row["because"]
+    assert "CANARY" not in json.dumps(row)
+
+
+@pytest.mark.parametrize(("name", "chosen"), [("chat.v2", "chat.v2"), (TOKEN, "***")])
+def test_subprotocol_that_is_a_token(name: str, chosen: str) -> None:
+    """A browser can set no header, so tokens are offered as a subprotocol, and some servers choose them."""
+    row = seen(says(GOOD + f"Sec-WebSocket-Protocol: {name}".encode() + END * 2), subprotocols=("chat", name))
+    assert (row["status"], row["subprotocol"]) == ("ok", chosen)
+
+
+def test_which_connection_was_refused() -> None:
+    """A limit of one connection a user shows at the second, and the row has to say so."""
+    answers = iter([accepts(), REFUSES])
+
+    async def behave(peer: Peer) -> None:
+        await next(answers)(peer)
+
+    row = seen(behave, connections=3)
+    assert row["because"] == "connection 2 of 3: answered 403 Forbidden; only 101 opens a WebSocket"
+
+
+def test_earlier_connection_that_ends_after_the_hold() -> None:
+    """Held long enough: what ends while a message is awaited was not cut short."""
+    peers: list[Peer] = []
+
+    async def behave(peer: Peer) -> None:
+        await peer.accept()
+        peers.append(peer)
+        await asyncio.sleep(0.1)
+        if peer is peers[0]:
+            await peer.say(close(1001))
+        else:
+            await asyncio.sleep(0.1)
+            await peer.say(text(b"pong"))
+        await peer.stay()
+
+    row = seen(behave, connections=2, hold=0.02, expect_message="pong")
+    assert row["status"] == "ok", row["because"]
+
+
 def test_second_connection() -> None:
     """Both are open at the same time: a server with room for one, which ends the older, fails."""
     peers: list[Peer] = []
@@ -168,7 +233,11 @@ def test_refused_on_loopback_is_failed() -> None:
     ("control", "status", "ending"),
     [
         ("listens", "failed", "does not resolve: Name or service not known"),
-        ("refuses", "uncertain", "the control name is not reachable either, so the fault may be on this side"),
+        (
+            "refuses",
+            "uncertain",
+            "the control name 127.0.0.1 is not reachable either, so the fault may be on this side",
+        ),
         (None, "uncertain", "no control name was asked, so the fault may be on this side"),
     ],
 )

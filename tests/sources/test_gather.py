@@ -111,7 +111,9 @@ def test_a_token_for_the_checks_that_need_one(
     assert asked == [(service, service)]
     row = evidence.handshakes.set_index("name").loc["id-token"]
     assert (row["status"], row["because"]) == ("skipped", "no ID token: none in this test")
-    said = f"matrix 'authentication' is intrusive: it sends 3 checks to {service.removeprefix('http://')}, one a second, "
+    said = (
+        f"matrix 'authentication' is intrusive: it sends 3 checks to {service.removeprefix('http://')}, one a second, "
+    )
     assert evidence.notes == (f"{said}with Authorization, X-Test-Type, an ID token",)
 
 

@@ -22,7 +22,11 @@ from incident.sources.gather import gather
 from incident.sources.pull_parts import KEY, PARTS, Plan
 from incident.sources.pulling import parse_what, pull_to
 
-STDERR, REQUESTS, SYSTEM = "run.googleapis.com/stderr", "run.googleapis.com/requests", "run.googleapis.com/varlog/system"
+STDERR, REQUESTS, SYSTEM = (
+    "run.googleapis.com/stderr",
+    "run.googleapis.com/requests",
+    "run.googleapis.com/varlog/system",
+)
 SCOPE = {"project": "my-project", "region": "us-central1", "service": "chat",
          "start": "2025-09-07T10:00:00Z", "end": "2025-09-07T11:00:00Z"}  # fmt: skip
 NOW = pd.Timestamp("2025-09-07T12:00:00Z")
@@ -38,7 +42,9 @@ def fill(google: Any, make: Any, many: int, page: int) -> Any:
     """A service that wrote so many lines in its hour, so many a page, two at each moment."""
     google.filters, google.page = True, page
     step = 3600 / many
-    google.entries = [make.entry(STDERR, at(n // 2 * 2 * step), f"{n:04d}", text_payload=f"line {n}") for n in range(many)]
+    google.entries = [
+        make.entry(STDERR, at(n // 2 * 2 * step), f"{n:04d}", text_payload=f"line {n}") for n in range(many)
+    ]
     return google
 
 

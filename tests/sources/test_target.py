@@ -35,6 +35,7 @@ def test_target(url: str, path: str, target: Target) -> None:
             "wss://user:CANARY@h/",
             "url has a user or a password before its host: leave it out, and give a header Authorization",
         ),
+        ("ws://127.0.0.1:0/", "url has port 0, at which nothing can listen: give 1 to 65535, or leave it out"),
         ("wss://h/#a", "url has a fragment (#…), which a WebSocket URL may not have (RFC 6455 3): leave it out"),
         ("wss://h/a b", "url has a space or a control character: write it percent-encoded"),
         ("wss://h/\r\nA: b", "url has a space or a control character: write it percent-encoded"),
@@ -45,6 +46,32 @@ def test_refused(url: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_target(url)
     assert str(caught.value) == message
+
+
+def test_path_of_half_a_character() -> None:
+    """A matrix may hold one, and a request has no bytes for it."""
+    with pytest.raises(UsageError) as caught:
+        parse_target("wss://h", "/\ud800")
+    assert str(caught.value) == "path has half of a character (a lone surrogate): write it whole, in UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "values"),
+    [
+        ("flag", "flag", []),
+        ("flag=", "flag=***", []),
+        ("CANARY0123456789", "***", ["CANARY0123456789"]),
+        ("v=2&CANARY0123456789", "v=***&***", ["2", "CANARY0123456789"]),
+        ("CANARY0123456789ab==", "***", ["CANARY0123456789ab=="]),
+        ("a=CANARY=b&flag", "a=***&flag", ["CANARY=b"]),
+        ("", "", []),
+    ],
+)
+def test_values_of_a_query(query: str, shown: str, values: list[str]) -> None:
+    """Some put a token into a query without a name; what is not shown is also what a mask looks for."""
+    target = parse_target(f"wss://h/ws?{query}")
+    assert target.shown == f"wss://h/ws?{shown}".removesuffix("?" if not query else "")
+    assert sorted({value for _, value in target.query_values if value}) == sorted(values)
 
 
 @pytest.mark.parametrize("text", ["h", "h:", "h:0", "h:65536", "::1:80", "a b:80", ":80"])

@@ -124,11 +124,12 @@ def test_trusted(authority: trustme.CA) -> None:
     assert json.loads(json.dumps(row)) == row
 
 
+ISSUER = "unable to get local issuer certificate (a private authority, or an intermediate certificate that the server does not send)"
 EARLIER, LATER = NOW - datetime.timedelta(days=3), NOW + datetime.timedelta(days=3)
 UNTRUSTED: dict[str, tuple[dict[str, datetime.datetime], bool, str, str]] = {
     "expired": ({"not_after": EARLIER}, True, "wss://localhost", "certificate has expired"),
     "not-yet": ({"not_before": LATER}, True, "wss://localhost", "certificate is not yet valid"),
-    "unknown-authority": ({}, False, "wss://localhost", "unable to get local issuer certificate"),
+    "unknown-authority": ({}, False, "wss://localhost", ISSUER),
     "wrong-name": (
         {},
         True,
@@ -258,7 +259,7 @@ def test_old_version() -> None:
     )
     assert row["tls"] == {
         "version": None, "cipher": None, "alpn": None, "subject": None, "names": None, "issuer": None,
-        "not_before": None, "not_after": None, "days_left": None, "trusted": False, "because": row["because"],
+        "not_before": None, "not_after": None, "days_left": None, "trusted": None, "because": row["because"],
     }  # fmt: skip
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,11 +18,12 @@ from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
 
 from incident.handshake import Handshake, Offer
+from incident.http1 import Answer
 from incident.sources.checks import Check, Row
 from incident.sources.endpoint import Control, Surroundings, attempt
 from incident.sources.stages import Limits, Stages
 from incident.sources.target import parse_target
-from incident.sources.wire import UNREAD_BYTES, Wire, lay
+from incident.sources.wire import TURN_BYTES, UNREAD_BYTES, Wire, lay
 
 QUICK = Limits(
     resolve=0.3, connect=0.3, tls=0.3, status=0.3, headers=0.3, total=0.6, message=0.2, close=0.1, control=0.3
@@ -205,7 +208,9 @@ def test_control_has_its_own_limit() -> None:
             return await resolving(*["127.0.0.1!"] * 9, port=port)(name, asked)
 
         row, took = unanswered("service.test", replace(HERE, resolve=resolver, control="control.test:443"))
-    assert row["because"].endswith("the control name is not reachable either, so the fault may be on this side")
+    assert row["because"].endswith(
+        "the control name control.test is not reachable either, so the fault may be on this side"
+    )
     assert took < QUICK.control + SLACK_S
 
 
@@ -288,11 +293,71 @@ def test_flood_of_pings_does_not_fill_the_memory() -> None:
             pings = Frame(Opcode.PING, b"x" * 125).serialize(mask=False) * 500
             for _ in range(30):
                 wire.data_received(pings)
+                for _ in range(len(pings) // TURN_BYTES + 1):
+                    await asyncio.sleep(0)
             waiting = int(wire.transport.get_write_buffer_size())
             wire.transport.abort()
             return waiting
 
     assert UNREAD_BYTES / 2 < asyncio.run(flooded()) < UNREAD_BYTES * 1.2
+
+
+@contextmanager
+def flooding(tiny: bytes) -> Iterator[int]:
+    """The port of a server in a thread that accepts and sends these frames for as long as somebody takes them."""
+
+    def serve() -> None:
+        sock, _ = listener.accept()
+        with sock, suppress(OSError):
+            key = re.search(rb"Sec-WebSocket-Key: (\S+)", sock.recv(4096))[1]  # type: ignore[index]
+            opening = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            sock.sendall(f"{opening}Sec-WebSocket-Accept: {accept_key(key.decode())}\r\n\r\n".encode())
+            while True:
+                sock.sendall(tiny * 2**15)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        thread.join(5)
+
+
+@pytest.mark.parametrize("tiny", [b"\x81\x01x", b"\x89\x00"], ids=["texts", "pings"])
+def test_limits_hold_in_a_flood(tiny: bytes) -> None:
+    """A quarter of a megabyte of tiny frames takes more than a second to read, and no limit may wait for that."""
+    check = Check(hold=0.2, send="hello", expect_message="hello")
+    with flooding(tiny) as port:
+        began = time.perf_counter()
+        row = asyncio.run(attempt(parse_target(f"ws://127.0.0.1:{port}/"), check, HERE, Control(HERE)))
+        took = time.perf_counter() - began
+    assert (
+        row["because"] == f"accepted, still open after {row['held_s'] * 1000:.0f} ms; the message 'hello' did not come"
+    )
+    assert row["held_s"] == pytest.approx(0.2, abs=0.3)
+    assert took < 0.2 + QUICK.close + 0.5
+
+
+def test_what_comes_is_read_in_turns() -> None:
+    """Between two turns whatever else is due has its own; an end counts after all that came before it."""
+
+    async def lost_behind_a_flood() -> list[int]:
+        ours, theirs = socket.socketpair()
+        with closing(theirs):
+            wire = Wire(Answer("ready"), Stages(time.perf_counter))
+            await lay(ours, wire)
+            wire.data_received(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 3 * TURN_BYTES + b"ready")
+            wire.connection_lost(None)
+            read = []
+            while not wire.lost:
+                read.append(len(wire.reader.head.rest))
+                await asyncio.sleep(0)
+            assert wire.reader.body.endswith("xready")
+            wire.transport.abort()
+            return read
+
+    read = asyncio.run(lost_behind_a_flood())
+    assert len(read) >= 3
+    assert max(after - before for before, after in pairwise(read)) <= TURN_BYTES
 
 
 def test_stages_sum_to_the_total() -> None:

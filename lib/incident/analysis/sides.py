@@ -2,10 +2,10 @@
 
 Reads `handshakes`, the request entries of our own probes, and the time of the pull. An entry is found by the trace
 that the request brought or by the probe's id in its user agent, since it is unverified whether Cloud Run keeps that
-trace. That an entry is not there is evidence only once the log had settled: 60 s after a request's end, and for a
-socket, whose entry is written when it ends, after the request timeout. Cannot tell: requests that Cloud Run answers and
-never logs (blocked by the ingress setting or by VPC Service Controls, or on a reserved path) from those that never
-reached it.
+trace. That an entry is not there is evidence only once the log had settled: 60 s after a request's end, and after the
+request timeout for a socket, whose entry is written when it ends, and for a request whose answer never came whole.
+Cannot tell: requests that Cloud Run answers and never logs (blocked by the ingress setting or by VPC Service Controls,
+or on a reserved path) from those that never reached it.
 """
 
 from __future__ import annotations
@@ -134,9 +134,18 @@ class _Absence:
         return NOT_SEEN, _never_arrived(row)
 
     def _settles(self, row: Mapping[str, Any]) -> pd.Timestamp:
-        """When the entry must be there: the request's end and what entries take; for a socket, its longest life."""
-        lasted = self.timeout_s if row["verdict"] == "accepted" else _lasted(row)
+        """When the entry must be there: the request's end, by its timeout at the latest, and what entries take."""
+        lasted = _lasted(row) if _is_over(row) else self.timeout_s
         return row["time"].floor("s") + pd.Timedelta(seconds=round(lasted) + SETTLE_SECONDS + 1)
+
+
+def _is_over(row: Mapping[str, Any]) -> bool:
+    """Whether the answer came whole and ended the request: a page or a refusal.
+
+    A socket goes on behind our back, and so may a request that the probe did not wait for.
+    """
+    answered = row["stage"] == "status" and pd.notna(row["http_status"])
+    return answered and row["verdict"] not in ("accepted", "broken", "unreachable")
 
 
 def _lasted(row: Mapping[str, Any]) -> float:

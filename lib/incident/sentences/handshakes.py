@@ -12,7 +12,7 @@ from incident.analysis.both_sides import LAYER_WORDS, both_sides, of_the_endpoin
 from incident.analysis.connections import addresses, certificates
 from incident.analysis.rows import in_brief
 from incident.sentences.summaries import gap
-from incident.sentences.words import Sentence, counted, number, safe
+from incident.sentences.words import Sentence, capitalised, counted, number, safe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,9 +122,9 @@ def _session(row: dict[str, Any]) -> str:
     known = isinstance(left, int | float) and left == left
     soon = f"; only {left:.0f} days are left" if known and 0 <= left < FEW_DAYS else ""
     until = f", valid until {row['not_after']}{soon}" if row["not_after"] else ""
-    trust = "" if row["trusted"] else f" It is not trusted: {row['because']}."
+    trust = {False: f" It is not trusted: {row['because']}.", None: f" {capitalised(str(row['because']))}."}
     whose = f"certificate of {row['subject']} by {row['issuer']}" if row["subject"] else "no certificate could be read"
-    return f"{row['place']}: {agreed or 'no TLS session'}; {whose}{until}.{trust}"
+    return f"{row['place']}: {agreed or 'no TLS session'}; {whose}{until}.{trust.get(row['trusted'], '')}"
 
 
 def _without_tls(urls: Iterable[object]) -> str:

@@ -7,12 +7,13 @@ Decides: the status (`failed`, `uncertain`, `ok`) of what an attempt saw, and it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any, Final, Literal
 
 from incident.findings import Status, UsageError
+from incident.sources.masking import may_be_secret, shown
+from incident.sources.target import refuse_half_characters
 
 Kind = Literal["websocket", "http"]
 Row = dict[str, Any]
@@ -34,7 +35,8 @@ class Check:
 
     `expect` is a verdict (accepted, refused, broken, unreachable), a status (403), or a close code that is to follow
     the acceptance (4401); for kind `http` it is a status. `hold` is in seconds: how long it has to stay open.
-    `connections` are opened one after the other and kept; the row is the last one's. Header values are never shown.
+    `connections` are opened one after the other and kept; the row is the last one's, or that of the first that was not
+    accepted. Header values are never shown, messages and subprotocols only where they cannot be secret.
     """
 
     name: str = "handshake"
@@ -57,7 +59,10 @@ class Check:
         check_header("Origin", self.origin or "", reserved=frozenset())
         for name in self.subprotocols:
             if not TOKEN.fullmatch(name):
-                raise UsageError(f"subprotocol {name!r} is not a token: use letters, digits and !#$%&'*+-.^_`|~")
+                who = "a subprotocol" if may_be_secret(name) else f"subprotocol {name!r}"
+                raise UsageError(f"{who} is not a token: use letters, digits and !#$%&'*+-.^_`|~")
+        for what in ("send", "expect_message", "path"):
+            refuse_half_characters(what, getattr(self, what) or "")
         if not 0 <= self.hold <= 3600:
             raise UsageError(f"hold is {self.hold:g} seconds: give 0 to 3600, the longest request timeout of Cloud Run")
         if not 1 <= self.connections <= 8:
@@ -117,20 +122,6 @@ class Sighting:
     timings: dict[str, float | None] = field(default_factory=dict)
 
 
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """A text without what we sent, which a server may echo: whole, in its words, or cut short after eight characters.
-
-    >>> masked("no such token: abcdefghij…", ["Bearer abcdefghijklmnop"])
-    'no such token: ***…'
-    """
-    words = {word for secret in secrets for word in (secret, *re.split(r"[\s;,=]+", secret)) if len(word) >= 6}
-    for word in sorted(words, key=len, reverse=True):
-        while (at := text.find(word[:8])) >= 0:
-            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, text[at:], strict=False)))
-            text = text[:at] + "***" + text[at + same :]
-    return text
-
-
 def duration(seconds: float) -> str:
     """A duration as people say it.
 
@@ -140,29 +131,35 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f}".removesuffix(".0") + " s"
 
 
-def ending_words(seen: Sighting) -> str:
+def ending_words(check: Check, seen: Sighting) -> str:
     """What came after the 101."""
     held = duration(seen.held_s or 0)
-    if seen.ended == "close":
-        reason = f" ({seen.close_reason})" if seen.close_reason else ""
-        return f"accepted, then closed with {seen.close_code}{reason} after {held}"
-    if seen.ended == "reset":
-        return f"accepted, then reset after {held}"
+    if not seen.ended:
+        return f"accepted, still open after {held}"
     if seen.ended == "other":
         return f"accepted, but an earlier connection ended within {held}"
-    if seen.ended:
-        return f"accepted, then ended without a close after {held}"
-    return f"accepted, still open after {held}"
+    reason = f" ({seen.close_reason})" if seen.close_reason else ""
+    closed = f"closed with {seen.close_code}{reason}"
+    how = {"close": closed, "reset": "reset"}.get(seen.ended, "ended without a close")
+    answered = "answered, " if check.expect_message is not None and seen.answered and stayed(check, seen) else ""
+    return f"accepted, {answered}then {how} after {held}"
 
 
-def judge(check: Check, seen: Sighting, control: bool | None) -> tuple[Status, str]:
+def stayed(check: Check, seen: Sighting) -> bool:
+    """Whether all connections were open for the hold; an end after it, while a message is awaited, is none of it."""
+    return not seen.ended or (seen.ended != "other" and (seen.held_s or 0) >= check.hold)
+
+
+def judge(check: Check, seen: Sighting, control: bool | None, name: str = "") -> tuple[Status, str]:
     """Status and words of one result. `control`: whether the control name answered; None where it was not asked.
+
+    `name` is that name, for the words.
 
     An endpoint that cannot be reached is `failed` only where something else can be, or where the target is this
     machine: the fault may be on this side.
     """
     if not seen.reachable:
-        return judge_unreachable(check, seen, control)
+        return judge_unreachable(check, seen, control, name)
     met = meets_http(check, seen) if check.kind == "http" else meets_websocket(check, seen)
     return ("ok" if met else "failed"), "; ".join(filter(None, words(check, seen)))
 
@@ -176,13 +173,13 @@ def passed_over(seen: Sighting) -> list[str]:
     return [f"the certificate was not checked (--insecure): {seen.unchecked}"] if seen.unchecked else []
 
 
-def judge_unreachable(check: Check, seen: Sighting, control: bool | None) -> tuple[Status, str]:
+def judge_unreachable(check: Check, seen: Sighting, control: bool | None, name: str) -> tuple[Status, str]:
     """An endpoint that gave no answer."""
     if check.expected == "unreachable":
         return "ok", seen.because
     if seen.loopback or control:
         return "failed", seen.because
-    why = "the control name is not reachable either" if control is False else "no control name was asked"
+    why = f"the control name {name} is not reachable either" if control is False else "no control name was asked"
     return "uncertain", f"{seen.because}; {why}, so the fault may be on this side"
 
 
@@ -192,9 +189,11 @@ def meets_http(check: Check, seen: Sighting) -> bool:
 
 
 def meets_websocket(check: Check, seen: Sighting) -> bool:
-    """The expected verdict, status or close code; `accepted` means still open after the hold, with its message."""
+    """The expected verdict, status or close code; `accepted` means open for the hold. A message may not be missing."""
+    if not seen.answered:
+        return False
     if check.expected in ("accepted", "101"):
-        return seen.verdict == "accepted" and not seen.ended and seen.answered
+        return seen.verdict == "accepted" and stayed(check, seen)
     if check.expected in VERDICTS:
         return seen.verdict == check.expected
     if len(check.expected) == 4:
@@ -204,10 +203,10 @@ def meets_websocket(check: Check, seen: Sighting) -> bool:
 
 def words(check: Check, seen: Sighting) -> list[str]:
     """What was seen, then what was expected and is not there."""
-    found = ending_words(seen) if seen.verdict == "accepted" else seen.because
+    found = ending_words(check, seen) if seen.verdict == "accepted" else seen.because
     return [
         found,
-        f"the message {check.expect_message!r} did not come" if not seen.answered else "",
+        f"the message {shown(check.expect_message or '')!r} did not come" if not seen.answered else "",
         f"the body lacks {check.body_contains!r}" if (check.body_contains or "") not in seen.body else "",
         "none of the subprotocols offered was chosen" if none_chosen(check, seen) else "",
     ]

@@ -130,7 +130,8 @@ def tls_line(row: Row, target: Target) -> Line:
         return TLS.line("uncertain", "it was not reached")
     if not held["trusted"]:
         look = f"openssl s_client -connect {target.host}:{target.port} -servername {target.host}"
-        return TLS.line("missing", f"not trusted: {held['because']}{_names(held)}", look)
+        distrust = "not trusted: " if held["trusted"] is False else ""
+        return TLS.line("missing", f"{distrust}{held['because']}{_names(held)}", look)
     return TLS.line("ok", f"{held['version']}, the certificate has {held['days_left']:.0f} days left")
 
 

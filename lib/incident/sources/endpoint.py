@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from incident.handshake import RULES, Handshake, Offer, fault_words
-from incident.http1 import Answer
-from incident.sources.checks import Check, Row, Sighting, duration, judge, masked, passed_over
+from incident.http1 import Answer, refusal_words
+from incident.sources.checks import Check, Row, Sighting, duration, judge, passed_over
 from incident.sources.holding import hold
-from incident.sources.request_bytes import identity, own_headers, request_bytes
+from incident.sources.request_bytes import identity, mask, own_headers, request_bytes
 from incident.sources.stages import LIMITS, Limits, Stages, Stopped
 from incident.sources.target import Target, parse_address, parse_target
 from incident.sources.tls import Tls, Untrusted, checking, iso, look, secure
@@ -108,15 +108,13 @@ async def attempt(target: Target, check: Check, here: Surroundings, control: Con
         began, trace_id = here.clock(), here.randbytes(16).hex()
         seen = await sight(target, check, here, probe_id, trace_id)
         asked = None if seen.reachable or seen.loopback else await control.reachable()
-        status, because = judge(check, seen, asked)
+        status, because = judge(check, seen, asked, str(here.control).rpartition(":")[0])
         if status == "ok" or number > here.retries or not (seen.http_status in RETRIED or not seen.reachable):
             break
         before.append(f"try {number}: {because}, after {duration(here.clock() - began)}")
         await asyncio.sleep(min(0.5 * 2 ** (number - 1), 8))
     made = row(target, check, seen, started, number, probe_id, trace_id)
-    made |= {"because": "; ".join([because, *before, *passed_over(seen)]), "status": status}
-    sent = [*check.headers.values(), *target.query_values]
-    return made | {name: masked(made[name], sent) for name in ("because", "close_reason", "subprotocol") if made[name]}
+    return made | {"because": "; ".join([because, *before, *passed_over(seen)]), "status": status}
 
 
 def row(
@@ -155,16 +153,19 @@ async def sight(target: Target, check: Check, here: Surroundings, probe_id: str,
     """Open the check's connections one after the other (RFC 6455 4.1: one may be connecting), and hold them."""
     wires: list[Wire] = []
     try:
-        for _ in range(check.connections):
+        for number in range(1, check.connections + 1):
+            which = f"connection {number} of {check.connections}: "
             seen = await open_one(target, check, here, probe_id, trace_id, wires)
             if seen.verdict != "accepted":
                 break
         else:
             await hold(wires, check, here.limits, here.clock, seen)
+        if check.connections > 1 and seen.verdict and seen.because:
+            seen.because = which + seen.because
         return seen
     finally:
         for wire in wires:
-            wire.transport.abort()
+            wire.drop()
 
 
 async def open_one(
@@ -173,7 +174,7 @@ async def open_one(
     """One connection up to its answer; the wire is added to `wires` as soon as there is one."""
     seen, tls = Sighting(), Tls(checking()) if target.secure else None
     key = base64.b64encode(here.randbytes(16)).decode()
-    reader = Handshake(Offer(key, check.subprotocols)) if check.kind == "websocket" else Answer(check.body_contains)
+    reader = reader_of(target, check, key)
     request = request_bytes(target, check, key, identity(probe_id, trace_id, here.randbytes(8).hex()))
     wire, untrusted = Wire(reader, Stages(here.clock)), None
     try:
@@ -183,7 +184,7 @@ async def open_one(
             await exchange(wire, request, here.limits)
     except Stopped as stopped:
         if not reader.head.complete:  # else only a body is late, and what of it has come is judged
-            not_reached(seen, stopped)
+            not_reached(seen, stopped, reader)
         untrusted = stopped if isinstance(stopped, Untrusted) else None
     stages_end(wire.stages, seen)
     if tls and seen.timings["tls_s"] is not None:
@@ -195,9 +196,19 @@ async def open_one(
     return seen
 
 
-def not_reached(seen: Sighting, stopped: Stopped) -> None:
-    """Say why there is no answer, and whether there was any network to go through."""
-    seen.verdict, seen.reachable, seen.because = "unreachable", False, str(stopped)
+def reader_of(target: Target, check: Check, key: str) -> Handshake | Answer:
+    """What reads the answer to a check."""
+    hidden = mask(target, check)
+    if check.kind == "http":
+        return Answer(check.body_contains, hidden)
+    return Handshake(Offer(key, check.subprotocols), check.expect_message, hidden)
+
+
+def not_reached(seen: Sighting, stopped: Stopped, reader: Handshake | Answer) -> None:
+    """Say why there is no whole answer, what of one came, and whether there was any network to go through."""
+    head = reader.head
+    after = refusal_words(head) if head.status else ", ".join(map(str, head.interim))
+    seen.verdict, seen.reachable, seen.because = "unreachable", False, str(stopped) + (after and f", after {after}")
     seen.loopback = bool(seen.addresses) and all(is_loopback(made["address"]) for made in seen.addresses)
 
 
@@ -229,8 +240,7 @@ async def exchange(wire: Wire, request: bytes, limits: Limits) -> None:
         async with wire.stages.limited(limits.status if stage == "status" else limits.headers):
             await wire.until(lambda: wire.settled or head.stage != stage)  # noqa: B023
     if head.status is None and not head.fault:
-        after = f" after {', '.join(map(str, head.interim))}" if head.interim else ""
-        raise Stopped(f"the connection was {wire.ending} without an answer{after}")
+        raise Stopped(f"the connection was {wire.ending} without an answer")
 
 
 def read_answer(reader: Handshake | Answer, seen: Sighting) -> None:

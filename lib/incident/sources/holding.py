@@ -20,30 +20,34 @@ async def hold(wires: list[Wire], check: Check, limits: Limits, clock: Callable[
     """Keep the connections open for the hold, exchange the check's message on the last, and see what comes."""
     wire, reader = wires[-1], wires[-1].reader
     assert isinstance(reader, Handshake)
-    opened = wire.opened_at or clock()
+    assert reader.frames
+    opened, frames = wire.opened_at or clock(), reader.frames
     if check.send is not None:
         reader.send_text(check.send)
         wire.flush()
     if check.expect_message is not None:
-        wanted = check.expect_message
-        await wire.wait(lambda: reader.got(wanted) or wire.over, limits.message)
-        seen.answered = reader.got(wanted)
+        await wire.wait(lambda: frames.answered or wire.over, limits.message)
+        seen.answered = frames.answered
     await wire.wait(lambda: wire.over, opened + check.hold - clock())
     seen.held_s = round((wire.ended_at or clock()) - opened, 6)
     seen.verdict, seen.rule, seen.because = reader.verdict, reader.rule, reader.because
-    read_ending(wires, seen)
+    read_ending(wires, opened + check.hold, seen)
     await farewell(wires, limits)
 
 
-def read_ending(wires: list[Wire], seen: Sighting) -> None:
-    """How the last connection ended, if it did, with the code of RFC 6455 7.1.5: 1005 and 1006 where none was sent."""
+def read_ending(wires: list[Wire], held_until: float, seen: Sighting) -> None:
+    """How the last connection ended, if it did, with the code of RFC 6455 7.1.5: 1005 and 1006 where none was sent.
+
+    Of the others only an end before the last was held long enough counts.
+    """
     wire, reader = wires[-1], wires[-1].reader
     assert isinstance(reader, Handshake)
     if reader.close:
-        seen.ended, seen.close_code, seen.close_reason = "close", int(reader.close.code), printable(reader.close.reason)
+        seen.ended, seen.close_code = "close", int(reader.close.code)
+        seen.close_reason = printable(reader.head.mask(reader.close.reason))
     elif wire.over and not reader.fault:
         seen.ended, seen.close_code = ("reset" if wire.reset else "eof"), 1006
-    elif any(other.over for other in wires):
+    elif any(other.ended_at is not None and other.ended_at < held_until for other in wires):
         seen.ended = "other"
 
 

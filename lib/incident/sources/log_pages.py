@@ -105,9 +105,7 @@ class Reader:
                 return replace(page, calls=calls, seconds=seconds)
             at = page.next
 
-    def _asked(
-        self, query: LogQuery, at: Position, size: int, on_call: Callable[[], Any] = lambda: None
-    ) -> LogPage:
+    def _asked(self, query: LogQuery, at: Position, size: int, on_call: Callable[[], Any] = lambda: None) -> LogPage:
         attempts, began = 0, self.clock()
 
         def attempt(**given: Any) -> Any:

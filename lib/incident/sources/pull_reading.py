@@ -145,9 +145,9 @@ class Reading:
         """Rewrite the parts that are older than the last secret that was learned, where that changes them."""
         for frame, schema in SCHEMAS.items():
             for name, table in self.folder.tables(of_frame(self.plan, frame), schema):
-                if self.learned.get(name) != self.redactor.learned and not (
-                    again := self._redacted(table)
-                ).equals(table):
+                if self.learned.get(name) != self.redactor.learned and not (again := self._redacted(table)).equals(
+                    table
+                ):
                     self.folder.rewrite(name, again)
 
     def gaps(self) -> dict[int, Gap]:

@@ -1,13 +1,14 @@
 """The bytes of a check's request: what RFC 6455 4.1 asks for, what names the probe, and what the check adds.
 
-Decides: which headers are sent, in which order. Reads: a target and a check. Cannot tell: what arrives; a proxy may
-change it.
+Decides: which headers are sent, in which order, and what of it all may be secret. Reads: a target and a check. Cannot
+tell: what arrives; a proxy may change it.
 """
 
 from __future__ import annotations
 
 from incident import __version__
 from incident.sources.checks import Check
+from incident.sources.masking import Mask, is_credential
 from incident.sources.target import Target
 
 
@@ -48,3 +49,13 @@ def request_bytes(target: Target, check: Check, key: str, named: list[tuple[str,
     headers = [("Host", target.host_header), *named, *opening(check, key), *own_headers(check)]
     lines = [f"GET {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def mask(target: Target, check: Check) -> Mask:
+    """What takes this request's secrets, and those of the check's messages, out of the answer.
+
+    A subprotocol after one such as `bearer` is a credential, since a browser can set no header on a WebSocket.
+    """
+    carried = [pair for pair in zip(check.subprotocols, check.subprotocols[1:], strict=False) if is_credential(pair[0])]
+    texts = [text for text in (check.origin, check.send, check.expect_message) if text]
+    return Mask([*check.headers.items(), *target.query_values, *carried], [*check.subprotocols, *texts])

@@ -16,6 +16,7 @@ from incident.findings import UsageError
 
 DEFAULT_PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 SAFE: Final = "/%:@!$&'()*+,;=~-._?"
+SHORTEST_VALUE: Final = 16  # of a query's part without a name: a shorter one is a flag, which may be shown
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,10 @@ class Target:
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
 
     @property
-    def query_values(self) -> list[str]:
-        """The values of its query, as they are sent and as they are meant."""
-        query = self.path.partition("?")[2]
-        sent = [part.partition("=")[2] for part in query.split("&")]
-        return [*sent, *(unquote_plus(value) for value in sent)]
+    def query_values(self) -> list[tuple[str, str]]:
+        """The names and values of its query, as they are sent and as they are meant."""
+        sent = [value_of(part) for part in self.path.partition("?")[2].split("&")]
+        return [*sent, *((unquote_plus(name), unquote_plus(value)) for name, value in sent)]
 
 
 def parse_target(url: str, path: str = "", kind: str = "websocket") -> Target:
@@ -48,6 +48,7 @@ def parse_target(url: str, path: str = "", kind: str = "websocket") -> Target:
     >>> parse_target("https://echo-7gq2x.a.run.app", "/ws?token=t").shown
     'wss://echo-7gq2x.a.run.app/ws?token=***'
     """
+    refuse_half_characters("path", path)
     parts, port = split(url)
     if path and parts.query:
         raise UsageError("url has a query, and the paths of a matrix are added to it: give the URL up to its path")
@@ -60,6 +61,14 @@ def parse_target(url: str, path: str = "", kind: str = "websocket") -> Target:
     return Target(secure, host, target.port, asked, f"{scheme}://{target.host_header}{hide_values(asked)}")
 
 
+def refuse_half_characters(name: str, text: str) -> None:
+    """Raise `UsageError` for a text that has no bytes, as a surrogate alone has none in UTF-8 (RFC 3629 3)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{name} has half of a character (a lone surrogate): write it whole, in UTF-8") from None
+
+
 def split(url: str) -> tuple[SplitResult, int | None]:
     """The parts of a URL that can be probed, and its port; no message shows more than the scheme and the host."""
     if not url.isprintable() or " " in url:
@@ -69,6 +78,8 @@ def split(url: str) -> tuple[SplitResult, int | None]:
         port = parts.port
     except ValueError:
         raise UsageError("url has a host or a port that cannot be read: give wss://HOST[:PORT]/PATH") from None
+    if port == 0:
+        raise UsageError("url has port 0, at which nothing can listen: give 1 to 65535, or leave it out")
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise UsageError(f"url scheme is {parts.scheme!r}: give wss://, ws://, https:// or http:// and a host")
     if parts.username is not None or parts.password is not None:
@@ -93,13 +104,29 @@ def ascii_name(host: str) -> str:
 
 
 def hide_values(path: str) -> str:
-    """A request target whose query keeps its names alone.
+    """A request target whose query keeps its names alone; a long part without a name is a value.
 
-    >>> hide_values("/ws?token=abc&v=2&flag")
-    '/ws?token=***&v=***&flag'
+    >>> hide_values("/ws?token=abc&v=2&flag"), hide_values("/ws?eyJhbGciOiJub25lIn0.e30.")
+    ('/ws?token=***&v=***&flag', '/ws?***')
     """
     path, mark, query = path.partition("?")
-    return path + mark + re.sub(r"=[^&]*", "=***", query)
+    return path + mark + "&".join(map(hide_value, query.split("&")))
+
+
+def value_of(part: str) -> tuple[str, str]:
+    """The name and the value of one part of a query; a long part that has no `=`, or only base64's last, is a value."""
+    name, _, value = part.partition("=")
+    return ("", part) if len(name) >= SHORTEST_VALUE and not value.strip("=") else (name, value)
+
+
+def hide_value(part: str) -> str:
+    """One part of a query without its value.
+
+    >>> hide_value("dG9rZW4gMDEyMzQ1Njc4OQ=="), hide_value("flag"), hide_value("flag=")
+    ('***', 'flag', 'flag=***')
+    """
+    name, value = value_of(part)
+    return f"{name}=***" if name and "=" in part else "***" if value else part
 
 
 def parse_address(text: str, name: str = "connect-to") -> tuple[str, int]:

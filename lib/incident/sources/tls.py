@@ -40,6 +40,13 @@ FAILURES: Final = {
 """OpenSSL's reasons, in words for who does not know them."""
 
 
+UNKNOWN_ISSUER: Final = "unable to get local issuer certificate"
+DISTRUST: Final = {
+    UNKNOWN_ISSUER: "a private authority, or an intermediate certificate that the server does not send",
+}
+"""What is behind OpenSSL's words for a certificate that it does not trust."""
+
+
 class Untrusted(Stopped):
     """A certificate that is not trusted, and where it was seen."""
 
@@ -51,7 +58,9 @@ class Untrusted(Stopped):
 
 @dataclass
 class Tls:
-    """What one connection's TLS showed; `because` is empty where the certificate is trusted.
+    """What one connection's TLS showed; `because` is empty where nothing is wrong.
+
+    `trusted` is None where no certificate was seen: the other side speaks no TLS, or ended before it.
 
     `context` is made before any clock runs: reading the trusted certificates takes longer than most handshakes.
     """
@@ -61,6 +70,7 @@ class Tls:
     cipher: str | None = None
     alpn: str | None = None
     certificate: bytes | Mapping[str, Any] | None = None  # as DER, or as `ssl` reads one that it trusts
+    trusted: bool | None = None
     because: str = ""
 
     def take(self, transport: asyncio.BaseTransport) -> None:
@@ -77,7 +87,7 @@ class Tls:
         times = {name: known[name] and iso(known[name]) for name in ("not_before", "not_after")}
         left = {"days_left": ends and round((ends - now).total_seconds() / 86400, 2)}
         agreed = {"version": self.version, "cipher": self.cipher, "alpn": self.alpn}
-        return {**agreed, **known, **times, **left, "trusted": not self.because, "because": self.because}
+        return {**agreed, **known, **times, **left, "trusted": self.trusted, "because": self.because}
 
 
 def checking() -> ssl.SSLContext:
@@ -121,8 +131,9 @@ async def secure(
     try:
         address = sock.getpeername()
         tls.take(await handshake(sock, wire, tls.context, host, stages, limits))
+        tls.trusted = True
     except ssl.SSLCertVerificationError as error:
-        tls.because = printable(error.verify_message).rstrip(".")
+        tls.trusted, tls.because = False, distrust_words(error.verify_message)
         if not insecure:
             raise Untrusted(tls.because, family, address) from None
         try:
@@ -136,6 +147,16 @@ async def secure(
     except Stopped as stopped:
         tls.because = str(stopped)
         raise
+
+
+def distrust_words(said: str) -> str:
+    """Why a certificate is not trusted, by OpenSSL, and what that means where its words do not say.
+
+    >>> distrust_words("certificate has expired")
+    'certificate has expired'
+    """
+    words = printable(said).rstrip(".")
+    return f"{words} ({DISTRUST[words]})" if words in DISTRUST else words
 
 
 async def handshake(

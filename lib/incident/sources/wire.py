@@ -20,12 +20,7 @@ from typing import Any, Final
 
 from incident.handshake import Handshake
 from incident.http1 import Answer, printable
-from incident.sources.stages import LIMITS, TIMED, Limits, Stages, Stopped
-
-__all__ = [
-    "LIMITS", "TIMED", "Limits", "Resolve", "Stages", "Stopped", "Wire", "connect", "connect_address", "is_loopback",
-    "lay", "reason_words", "resolve",
-]  # fmt: skip
+from incident.sources.stages import Limits, Stages, Stopped
 
 Resolve = Callable[[str, int], Awaitable[list[Any]]]
 """Host and port to what `socket.getaddrinfo` gives; an `OSError` where there is nothing."""
@@ -33,11 +28,15 @@ Resolve = Callable[[str, int], Awaitable[list[Any]]]
 UNREAD_BYTES: Final = 2**20
 """What may wait for the other side to read it: a flood of pings must not fill the memory with our answers."""
 
+TURN_BYTES: Final = 4096
+"""What is read at a time: in tiny frames it takes tens of milliseconds, and no limit can have its turn before."""
+
 
 class Wire(asyncio.Protocol):
     """Feeds a reader with what comes, sends what it answers, and stamps the stages as their bytes arrive.
 
-    A stream reader would lose what came before a reset; here it is read already.
+    A stream reader would lose what came before a reset; here it is read already. What comes in a flood is read in
+    turns, between which the limits can have theirs; until it is read, the other side is not.
     """
 
     def __init__(self, reader: Handshake | Answer, stages: Stages) -> None:
@@ -49,23 +48,53 @@ class Wire(asyncio.Protocol):
         self.opened_at: float | None = None
         self.ended_at: float | None = None
         self._changed = asyncio.Event()
+        self._unread = bytearray()
+        self._next: asyncio.Handle | None = None
+        self._lost_at: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self.transport: Any = transport
 
     def data_received(self, data: bytes) -> None:
+        """Read a turn's worth now, and the rest in the loop's next turns."""
+        self._unread += data
+        if self._next is None:
+            self._read()
+
+    def _read(self) -> None:
         """Read, answer, and tell whoever waits."""
+        turn = bytes(self._unread[:TURN_BYTES])
+        del self._unread[:TURN_BYTES]
+        if turn and not self.over:
+            self.reader.receive(turn)
+            self._stamp()
+            self.flush()
+            self._changed.set()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Have the rest read, or take more; an end counts once all that came before it is read."""
         if self.over:
+            self._unread.clear()
+        if self._unread:
+            self.transport.pause_reading()
+            self._next = asyncio.get_running_loop().call_soon(self._read)
             return
-        self.reader.receive(data)
-        self._stamp()
-        self.flush()
-        self._changed.set()
+        if self._next is not None:
+            self._next = None
+            self.transport.resume_reading()
+        if self._lost_at is not None:
+            self._end(self._lost_at)
+
+    def drop(self) -> None:
+        """End it now, and read no more of it."""
+        self._unread.clear()
+        self.transport.abort()
 
     def eof_received(self) -> bool:
         """A half-closed connection is of no use here."""
-        self._end()
+        self._lose()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -74,7 +103,7 @@ class Wire(asyncio.Protocol):
             self.reset, self.ending = True, "reset"
         elif isinstance(error, ssl.SSLError):
             self.ending = f"ended by TLS ({reason_words(error)})"
-        self._end()
+        self._lose()
 
     def _stamp(self) -> None:
         head = self.reader.head
@@ -86,11 +115,16 @@ class Wire(asyncio.Protocol):
         if isinstance(self.reader, Handshake) and self.reader.frames and (self.reader.close or self.reader.fault):
             self.ended_at = self.stages.clock()
 
-    def _end(self) -> None:
+    def _lose(self) -> None:
+        self._lost_at = self.stages.clock() if self._lost_at is None else self._lost_at
+        if self._next is None:
+            self._end(self._lost_at)
+
+    def _end(self, at: float) -> None:
         if not self.lost:
             self.lost = True
             self.reader.receive_eof()
-            self.ended_at = self.ended_at or self.stages.clock()
+            self.ended_at = self.ended_at or at
         self._changed.set()
 
     @property

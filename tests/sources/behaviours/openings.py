@@ -20,6 +20,7 @@ from .server import (
     UPGRADE,
     Behaviour,
     Peer,
+    Serve,
     accepts,
     accepts_then,
     broken,
@@ -54,6 +55,20 @@ async def echoes_in_a_flood(peer: Peer) -> None:
     await peer.reader.read(4096)
     await peer.say(text(b"ping 1") + text(b"what others say") * 3000)
     await peer.stay()
+
+
+TINY = {"texts": text(b"x"), "pings": frame(Opcode.PING), "parts": frame(Opcode.CONT, b"x", fin=False)}
+
+
+def floods(kind: str) -> Serve:
+    """A server that sends tiny frames for as long as somebody takes them."""
+
+    async def serve(peer: Peer) -> None:
+        await peer.accept(*[frame(Opcode.TEXT, b"x", fin=False)] * (kind == "parts"))
+        while True:
+            await peer.say(TINY[kind] * 2**16)
+
+    return serve
 
 
 async def needs_pongs(peer: Peer) -> None:
@@ -109,11 +124,13 @@ RULES = (
     Behaviour("extension-not-offered", says(GOOD + b"Sec-WebSocket-Extensions: permessage-deflate\r\n" + END), broken("extension", "headers"), "an extension that was not offered: it is 'permessage-deflate'"),
     Behaviour("extension-unknown", says(GOOD + b"Sec-WebSocket-Extensions: x-own; a=1\r\n" + END), broken("extension", "headers"), "an extension that was not offered: it is 'x-own; a=1'"),
     Behaviour("extension-empty", says(GOOD + b"Sec-WebSocket-Extensions:\r\n" + END), broken("extension", "headers"), "an extension that was not offered: it is ''"),
-    Behaviour("subprotocol-unasked", says(GOOD + b"Sec-WebSocket-Protocol: mqtt\r\n" + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is 'mqtt'"),
-    Behaviour("subprotocol-other", says(GOOD + b"Sec-WebSocket-Protocol: mqtt\r\n" + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is 'mqtt'", check=CHAT),
-    Behaviour("subprotocol-in-other-case", says(GOOD + b"Sec-WebSocket-Protocol: Chat\r\n" + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is 'Chat'", check=CHAT),
+    Behaviour("subprotocol-unasked", says(GOOD + b"Sec-WebSocket-Protocol: mqtt\r\n" + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is 'mqtt'; offer it with --subprotocol mqtt"),
+    Behaviour("subprotocol-other", says(GOOD + b"Sec-WebSocket-Protocol: mqtt\r\n" + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is 'mqtt'; offer it with --subprotocol mqtt", check=CHAT),
+    Behaviour("subprotocol-in-other-case", says(GOOD + b"Sec-WebSocket-Protocol: Chat\r\n" + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is 'Chat'; offer it with --subprotocol Chat", check=CHAT),
     Behaviour("subprotocol-two", says(GOOD + b"Sec-WebSocket-Protocol: chat, v2\r\n" + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is 'chat, v2'", check=CHAT),
     Behaviour("subprotocol-twice", says(GOOD + b"Sec-WebSocket-Protocol: chat\r\n" * 2 + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is 'chat, chat'", check=CHAT),
+    Behaviour("subprotocol-with-the-token", says(GOOD + b"Sec-WebSocket-Protocol: CANARY-0123456789\r\n" + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is '***'"),
+    Behaviour("subprotocol-for-a-shell", says(GOOD + b"Sec-WebSocket-Protocol: `id`\r\n" + END), broken("subprotocol", "headers"), "a subprotocol that was not offered: it is '`id`'"),
     Behaviour("first-rule-decides", says(SWITCH + b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: x\r\n" + END), broken("upgrade", "headers"), "101 needs 'Upgrade: websocket', but there is none"),
 )
 
@@ -163,8 +180,8 @@ ACCEPTED_THEN_DEAD = (
     Behaviour("http-after-101", accepts(b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 50\r\n\r\n<html>no"), broken("frame", "open"), "accepted, then a bad frame: reserved bits must be 0", HELD),
     Behaviour("text-not-in-utf-8", accepts(b"\x81\x02\xc3\x28"), broken("utf-8", "open"), "accepted, then text that is not UTF-8: invalid continuation byte (position 0)", HELD),
     Behaviour("text-that-ends-in-a-character", accepts_then(b"\x81\x01\xc3"), broken("utf-8", "open"), "accepted, then text that is not UTF-8: unexpected end of data (position 0)", HELD),
-    Behaviour("message-of-two-megabytes", accepts(text(b"x" * 2**21)), broken("limit", "open"), "the answer is too long to read: it accepted, then sent a message of more than 1048576 bytes", HELD),
-    Behaviour("length-of-a-terabyte", accepts(b"\x82\x7f" + (2**40).to_bytes(8, "big")), broken("limit", "open"), "the answer is too long to read: it accepted, then sent a message of more than 1048576 bytes", HELD),
+    Behaviour("message-of-two-megabytes", accepts(text(b"x" * 2**21)), broken("limit", "open"), "accepted, then a message that is too long to read: more than 1048576 bytes", HELD),
+    Behaviour("length-of-a-terabyte", accepts(b"\x82\x7f" + (2**40).to_bytes(8, "big")), broken("limit", "open"), "accepted, then a message that is too long to read: more than 1048576 bytes", HELD),
 )
 
 ACCEPTED_AND_ALIVE = (
@@ -177,11 +194,18 @@ ACCEPTED_AND_ALIVE = (
     Behaviour("pongs-unasked", accepts(frame(Opcode.PONG, b"x")), OPEN, STILL_OPEN, HELD),
     Behaviour("floods-with-texts", accepts(*[text(b"x" * 60_000)] * 50), OPEN, STILL_OPEN, HELD),
     Behaviour("floods-with-pings", accepts(*[frame(Opcode.PING, b"x")] * 3000), OPEN, STILL_OPEN, HELD),
+    Behaviour("floods-with-tiny-texts", floods("texts"), OPEN, STILL_OPEN, HELD, alone=True),
+    Behaviour("floods-with-tiny-pings", floods("pings"), OPEN, STILL_OPEN, HELD, alone=True),
+    Behaviour("floods-with-tiny-parts", floods("parts"), OPEN, STILL_OPEN, HELD, alone=True),
+    Behaviour("floods-instead-of-a-message", floods("texts"), ENDED, STILL_OPEN + NO_MESSAGE, HELD, check=PING_1, alone=True),
     Behaviour("never-says-goodbye", accepts(), OPEN, STILL_OPEN, HELD),
     Behaviour("message-comes-back", echoes, OPEN, STILL_OPEN, HELD, check=PING_1),
     Behaviour("message-comes-back-in-a-flood", echoes_in_a_flood, OPEN, STILL_OPEN, HELD, check=PING_1),
     Behaviour("no-message", accepts(), ENDED, STILL_OPEN + NO_MESSAGE, WAITED, check=PING_1),
     Behaviour("another-message", accepts(text(b"welcome")), ENDED, STILL_OPEN + NO_MESSAGE, WAITED, check=PING_1),
+    Behaviour("closes-after-the-message", accepts_then(text(b"ping 1"), close(1000)), ENDED, "accepted, then closed with 1000 after <t>", HELD, check=PING_1),
+    Behaviour("answers-after-the-hold-and-closes", accepts_then(text(b"ping 1") + close(1000, b"bye")), OPEN, "accepted, answered, then closed with 1000 (bye) after <t>", HELD, check=PING_1 | {"hold": 0}),
+    Behaviour("closes-instead-of-a-message-after-the-hold", accepts_then(close(1000)), ENDED, "accepted, then closed with 1000 after <t>" + NO_MESSAGE, HELD, check=PING_1 | {"hold": 0}),
     Behaviour("closes-instead-of-a-message", accepts_then(close(1011)), ENDED, "accepted, then closed with 1011 after <t>" + NO_MESSAGE, HELD, check=PING_1),
     Behaviour("ends-after-the-hold", says(GOOD + END, b"", pause=HOLD + LATE, then="ends"), OPEN, STILL_OPEN, HELD),
 )

@@ -13,8 +13,8 @@ from typing import Any
 
 from incident.sources.checks import Check, Row
 from incident.sources.endpoint import Control, Surroundings, attempt
+from incident.sources.stages import Limits
 from incident.sources.target import parse_target
-from incident.sources.wire import Limits
 
 from .names import DEAD
 from .server import HOLD, SECRET, SILENCE, TOKEN, TWO_STAGES, Behaviour, Peer
@@ -64,9 +64,11 @@ async def outcomes(behaviours: Sequence[Behaviour], contexts: Mapping[str, ssl.S
         return found
 
     watch = asyncio.create_task(lag.watch())
-    found = await asyncio.gather(*map(one, behaviours))
+    together, alone = ([each for each in behaviours if each.alone is apart] for apart in (False, True))
+    found = await asyncio.gather(*map(one, together))
     watch.cancel()
-    return {behaviour.name: each for behaviour, each in zip(behaviours, found, strict=True)}
+    found += [await outcome(behaviour, contexts) for behaviour in alone]
+    return {behaviour.name: each for behaviour, each in zip((*together, *alone), found, strict=True)}
 
 
 async def outcome(behaviour: Behaviour, contexts: Mapping[str, ssl.SSLContext]) -> Outcome:

@@ -27,6 +27,7 @@ from .server import (
 )
 
 TLS_STAGE = unreachable("tls")
+ISSUER = "unable to get local issuer certificate (a private authority, or an intermediate certificate that the server does not send)"
 UNTRUSTED = "the certificate is not trusted: "
 FAILED = "the TLS handshake failed: "
 MORE = AT_ONCE + 0.3  # a second handshake, which reads the certificate
@@ -78,18 +79,18 @@ SECURED = (
     Behaviour("tls-expired", accepts(), TLS_STAGE, UNTRUSTED + "certificate has expired", MORE, tls("expired"), facts={"trusted": False, "because": "certificate has expired", "subject": "chat.example"}),
     Behaviour("tls-not-yet-valid", accepts(), TLS_STAGE, UNTRUSTED + "certificate is not yet valid", MORE, tls("not-yet-valid"), facts={"trusted": False}),
     Behaviour("tls-self-signed", accepts(), TLS_STAGE, UNTRUSTED + "self-signed certificate", MORE, tls("self-signed"), facts={"trusted": False, "issuer": "chat.example"}),
-    Behaviour("tls-of-an-unknown-authority", accepts(), TLS_STAGE, UNTRUSTED + "unable to get local issuer certificate", MORE, tls("unknown-authority"), facts={"trusted": False, "issuer": "Unknown Authority"}),
-    Behaviour("tls-without-its-chain", accepts(), TLS_STAGE, UNTRUSTED + "unable to get local issuer certificate", MORE, tls("chain-missing"), facts={"trusted": False, "issuer": "Middle Authority"}),
+    Behaviour("tls-of-an-unknown-authority", accepts(), TLS_STAGE, UNTRUSTED + ISSUER, MORE, tls("unknown-authority"), facts={"trusted": False, "issuer": "Unknown Authority"}),
+    Behaviour("tls-without-its-chain", accepts(), TLS_STAGE, UNTRUSTED + ISSUER, MORE, tls("chain-missing"), facts={"trusted": False, "issuer": "Middle Authority"}),
     Behaviour("tls-of-another-name", accepts(), TLS_STAGE, UNTRUSTED + "Hostname mismatch, certificate is not valid for 'chat.example'", MORE, tls("other-name"), facts={"trusted": False, "names": ["other.example"]}),
     Behaviour("tls-of-another-address", accepts(), TLS_STAGE, UNTRUSTED + "IP address mismatch, certificate is not valid for '127.0.0.1'", MORE, tls("other-name", "127.0.0.1"), facts={"trusted": False}),
     Behaviour("tls-with-only-a-common-name", accepts(), TLS_STAGE, UNTRUSTED + "Hostname mismatch, certificate is not valid for 'chat.example'", MORE, tls("only-a-common-name"), facts={"trusted": False, "names": []}),
     Behaviour("tls-for-clients", accepts(), TLS_STAGE, UNTRUSTED + "unsuitable certificate purpose", MORE, tls("for-clients"), facts={"trusted": False}),
-    Behaviour("tls-1.0-only", accepts(), TLS_STAGE, FAILED + "the other side offers no version from TLS 1.2 on (tlsv1 alert protocol version)", MORE, alerting("TLSv1"), facts={"version": None, "subject": None}),
+    Behaviour("tls-1.0-only", accepts(), TLS_STAGE, FAILED + "the other side offers no version from TLS 1.2 on (tlsv1 alert protocol version)", MORE, alerting("TLSv1"), facts={"version": None, "subject": None, "trusted": None}),
     Behaviour("tls-1.1-only", accepts(), TLS_STAGE, FAILED + "the other side offers no version from TLS 1.2 on (tlsv1 alert protocol version)", MORE, alerting("TLSv1_1"), facts={"version": None}),
     Behaviour("tls-wants-a-client-certificate", accepts(), unreachable("status"), "the connection was ended by TLS (tlsv13 alert certificate required) without an answer", MORE, alerting("wants-a-client-certificate")),
     Behaviour("tls-1.2-wants-a-client-certificate", accepts(), TLS_STAGE, FAILED + "the other side has no cipher in common, or wants a client certificate (sslv3 alert handshake failure)", MORE, alerting("wants-a-client-certificate-in-1.2")),
     Behaviour("tls-then-h2-frames", greeted(SETTINGS), broken("http-version", "status", None), "the answer is not HTTP/1.1: it is HTTP/2 frames", AT_ONCE, tls("h2-only"), facts={"alpn": None}),
-    Behaviour("tls-port-without-tls", greeted(b"HTTP/1.1 400 Bad Request\r\n\r\n", then="ends"), TLS_STAGE, FAILED + "the other side does not speak TLS (wrong version number)", MORE, NO_TLS),
+    Behaviour("tls-port-without-tls", greeted(b"HTTP/1.1 400 Bad Request\r\n\r\n", then="ends"), TLS_STAGE, FAILED + "the other side does not speak TLS (wrong version number)", MORE, NO_TLS, facts={"trusted": None, "subject": None}),
     Behaviour("tls-port-of-ssh", greeted(b"SSH-2.0-OpenSSH_9.6\r\n"), TLS_STAGE, FAILED + "the other side does not speak TLS (wrong version number)", MORE, NO_TLS),
     Behaviour("tls-alert-handshake-failure", alert(40), TLS_STAGE, FAILED + "the other side has no cipher in common, or wants a client certificate (sslv3 alert handshake failure)", MORE, NO_TLS),
     Behaviour("tls-alert-internal-error", alert(80), TLS_STAGE, FAILED + "tlsv1 alert internal error", MORE, NO_TLS),

@@ -128,7 +128,7 @@ class Behaviour:
     `found` is verdict, rule, stage, HTTP status and status; a dash stands for null. In `because`, `<t>` is a duration,
     `<key>` a value that fits a key, `<port>` the server's, `<any>` what differs from one machine to the next, and `<closed>`
     is `closed` or `reset` where the two race. `place` is where the server is and how it is asked; `check` has fields of the
-    check, `facts` what the row's `tls` has to hold.
+    check, `facts` what the row's `tls` has to hold. `alone` is for a server that leaves the machine little for others.
     """
 
     name: str
@@ -139,6 +139,7 @@ class Behaviour:
     place: Place = PLAIN
     check: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    alone: bool = False
 
     def says(self, because: str) -> bool:
         """Whether these are the row's words."""
