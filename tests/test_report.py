@@ -87,16 +87,21 @@ def hostile(evidence, without_pictures):
     return case, summary(case.evidence)
 
 
+def timeless(text):
+    """A text without the times of the recording, which is made anew from time to time."""
+    return re.sub(r"\d\d:\d\d:\d\d", "TIME", re.sub(r"\d{4}-\d\d-\d\d", "DATE", text))
+
+
 def test_the_answer_is_on_top(broken):
     """Who opens it at 3 a.m. must not scroll: verdict, cause, since when, which revision, the way back."""
-    header = Page(re.search(r"<header>.*?</header>", broken[2], re.DOTALL)[0]).text()
+    header = timeless(Page(re.search(r"<header>.*?</header>", broken[2], re.DOTALL)[0]).text())
     assert header.startswith(
-        "chat-backend-staging (us-central1), 2026-11-24 18:09:50 to 18:10:06 UTC "
+        "chat-backend-staging (us-central1), DATE TIME to TIME UTC "
         "FAILED: startup-exception on 00139 "
         "Cause NameError: name 'DatabaseSessionManager' is not defined; 44 starts of 00139 ended with it, and 36 requests "
-        "failed after it. Since 2026-11-24 18:09:54 UTC Revision chat-backend-staging-00139-rap, which introduced it "
-        "Checks 0 of 7 checks pass. Also app-refused (ended 18:09:53) "
-        "Last good 00137: 60 sockets opened on it, the last at 2026-11-24 18:09:53 UTC; to go back to it: "
+        "failed after it. Since DATE TIME UTC Revision chat-backend-staging-00139-rap, which introduced it "
+        "Checks 0 of 7 checks pass. Also app-refused (ended TIME) "
+        "Last good 00137: 60 sockets opened on it, the last at DATE TIME UTC; to go back to it: "
         "gcloud run services update-traffic chat-backend-staging --to-revisions chat-backend-staging-00137-mel=100 "
         "--region us-central1 --project drill-project "
     )
@@ -179,7 +184,7 @@ def test_the_fixed_state(without_pictures):
     case, found = sample("staging-fixed")
     text = report_markdown(case, found)
     assert text.startswith("# chat-backend-staging: OK: 7 of 7 checks pass\n")
-    assert "startup-exception (ended 18:10:05, mended by 00140)" in text
+    assert "startup-exception (ended TIME, mended by 00140)" in timeless(text)
     assert f"Compared with run {case.evidence.before['run_id']}." in Page(report_html(case, found)).text()
 
 

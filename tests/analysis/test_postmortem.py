@@ -1,5 +1,6 @@
 """The report that a team files: every part of the hand-written one, computed, and nothing invented."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from incident.evidence import load
 
 RECORD = Path(__file__).parents[1] / "incident.yaml"
 SAMPLES = Path(str(files("incident") / "samples"))
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,10 @@ def test_each_part_has_rows_or_a_reason_and_says_what_it_is_from(stories):
 def test_status_and_next_update(stories):
     """A report is final only once everything is done; until then it says when there will be news."""
     broken, fixed = stories
-    assert (broken.status, broken.date) == ("active", "2026-11-24 18:10:06 UTC")
-    assert broken.next_update == "when build 6259f4d0-2e23-4f6d-819b-ba8d5773ee2a ends"
-    assert (fixed.status, fixed.next_update) == ("active", "2026-11-24 18:15:34 UTC, when what is open can be known")
+    assert broken.status == fixed.status == "active"
+    assert re.fullmatch(TIME, broken.date)
+    assert re.fullmatch("when build [0-9a-f-]{36} ends", broken.next_update)
+    assert re.fullmatch(f"{TIME}, when what is open can be known", fixed.next_update)
 
 
 def test_final_once_it_held(evidence):
@@ -70,10 +73,10 @@ def yaml_case():
 
 def test_root_cause(stories):
     """Primary and secondary, and the change that brought it and the one that mended it."""
-    for story, state in zip(stories, ["active", "ended 2026-11-24 18:10:05 UTC, mended by 00140"], strict=True):
+    for story, state in zip(stories, ["active", f"ended {TIME}, mended by 00140"], strict=True):
         assert column(story.root_cause, "rank") == ["primary", "secondary"]
         assert column(story.root_cause, "cause") == ["startup-exception", "app-refused"]
-        assert column(story.root_cause, "state")[0] == state
+        assert re.fullmatch(state, column(story.root_cause, "state")[0])
         assert column(story.root_cause, "introduced by")[0] == "00139"
 
 
