@@ -12,6 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from incident.analysis.case import Case
 from incident.answer import summary
+from incident.charts import CHARTS
 from incident.evidence import load
 from incident.report import report_html
 
@@ -78,7 +79,7 @@ def check_pictures(page, size: str) -> None:
     drawn = page.evaluate(
         "Promise.all([...document.images].map(i => i.decode().then(() => [i.naturalWidth, i.clientWidth])))"
     )
-    assert len(drawn) == 4
+    assert len(drawn) == len(CHARTS)
     assert {natural for natural, _ in drawn} == ({520} if size == "phone" else {1467})
     assert all(shown <= SIZES[size]["width"] for _, shown in drawn)
 
