@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
+from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.rpc.error_details_pb2 import ErrorInfo
 
-from incident.sources.calls import Calls, Pace
+from incident.sources.calls import LOGIN, Calls, Pace, failure
 from incident.sources.limits import Allowance, Limits, Spent
 
 
@@ -143,3 +144,106 @@ def test_threads_share_the_pace() -> None:
     for thread in threads:
         thread.join()
     assert (len(waited), len(waits)) == (3, 2)
+
+
+PLUGIN = "Getting metadata from plugin failed with error: "
+"""How gRPC begins what it says of credentials that could not be renewed."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "('invalid_grant: Token has been expired or revoked.', {'error': 'invalid_grant'})",
+        "('invalid_grant: Invalid grant: account not found', {})",
+        "('invalid_client: The OAuth client was not found.', {})",
+        "('unauthorized_client: Client is unauthorized to retrieve access tokens', {})",
+        "Reauthentication is needed. Please run `gcloud auth application-default login` to reauthenticate.",
+    ],
+)
+def test_a_login_that_is_over(clock: Clock, make: Any, words: str) -> None:
+    """It stays over however long one waits: one attempt, and the command that mends it."""
+    made, error = calls(clock), exceptions.ServiceUnavailable(PLUGIN + words)
+    with pytest.raises(exceptions.ServiceUnavailable):
+        made.make(answering(error), None)
+    assert (made.made, clock.pauses) == (1, [])
+    gap = failure("logs", make.SCOPE, error)
+    assert (gap.kind, gap.remedy) == ("refused", LOGIN)
+
+
+def unreached() -> GoogleAuthError:
+    """A renewal that failed since nobody was reached, as google-auth raises it by a metadata server."""
+    error = RefreshError("Failed to retrieve a token from the metadata server")
+    error.__cause__ = TransportError("no route to host")
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransportError("no route to host"), unreached(), RefreshError("server_error", retryable=True),
+        exceptions.ServiceUnavailable(f"{PLUGIN}HTTPSConnectionPool(host='oauth2.googleapis.com', port=443): retries"),
+    ],
+)  # fmt: skip
+def test_a_token_server_that_is_not_reached(make: Any, error: Exception) -> None:
+    """Without a network nobody can log in either."""
+    gap = failure("logs", make.SCOPE, error)
+    assert (gap.kind, gap.remedy) == ("partial", "run again once Google's APIs answer")
+
+
+SET_QUOTA_PROJECT = "gcloud auth application-default set-quota-project my-project"
+
+
+@pytest.mark.parametrize(
+    ("reason", "said", "because", "remedy"),
+    [
+        ("SECURITY_POLICY_VIOLATED", {}, "SECURITY_POLICY_VIOLATED, Prohibited. Identifier: x",
+         "no grant mends it: ask who administers the organization's service perimeters to let this be read"),
+        ("LOCATION_POLICY_VIOLATED", {}, "LOCATION_POLICY_VIOLATED, Prohibited. Identifier: x",
+         "no grant mends it: ask who administers the project, with these words"),
+        ("USER_PROJECT_DENIED", {}, "its calls may not be counted on the project that the credentials name",
+         "gcloud projects add-iam-policy-binding my-project --member=MEMBER "
+         "--role=roles/serviceusage.serviceUsageConsumer --condition=None"),
+        ("BILLING_DISABLED", {}, "the project that its calls count on has no billing account",
+         "gcloud billing projects link my-project --billing-account=ACCOUNT"),
+        ("CONSUMER_INVALID", {}, "the project that the credentials count their calls on is not valid",
+         SET_QUOTA_PROJECT),
+        ("SERVICE_DISABLED", {"consumer": "projects/764086051850"},
+         "the login names no project to count its calls on", SET_QUOTA_PROJECT),
+    ],
+)  # fmt: skip
+def test_a_refusal_that_no_grant_mends(make: Any, reason: str, said: dict[str, str], because: str, remedy: str) -> None:
+    """A grant would cost somebody's time and change nothing: Google's own reason decides what is advised."""
+    info = ErrorInfo(reason=reason, domain="googleapis.com", metadata=said)
+    gap = failure("logs", make.SCOPE, exceptions.PermissionDenied("Prohibited. Identifier: x", error_info=info))
+    assert (gap.kind, gap.remedy) == ("refused", remedy)
+    assert gap.reason == f"reading logs of project 'my-project' was refused (403): {because}"
+
+
+@pytest.mark.parametrize("reason", [None, "IAM_PERMISSION_DENIED"])
+def test_a_refusal_that_a_grant_mends(make: Any, reason: str | None) -> None:
+    """A permission that is lacking, as IAM says it, and as older APIs do, with no reason at all."""
+    info = ErrorInfo(reason=reason, domain="iam.googleapis.com") if reason else None
+    gap = failure("logs", make.SCOPE, exceptions.PermissionDenied("no", error_info=info))
+    assert gap.remedy == (
+        "grant roles/logging.viewer to MEMBER, which is user:EMAIL or serviceAccount:EMAIL: gcloud projects "
+        "add-iam-policy-binding my-project --member=MEMBER --role=roles/logging.viewer --condition=None"
+    )
+
+
+@pytest.mark.parametrize(
+    ("frame", "error", "kind", "remedy"),
+    [
+        ("logs", exceptions.InvalidArgument("Unparseable filter"), "partial",
+         "a fault of the query, which trying again does not mend: report it with the filter that the manifest has"),
+        ("service", exceptions.InvalidArgument("Malformed name"), "partial",
+         "check --project, --region and --service: gcloud run services list --project=my-project"),
+        ("logs", exceptions.NotFound("no project"), "absent", "check --project: gcloud projects list"),
+        ("builds", exceptions.NotFound("no project"), "absent", "check --project: gcloud projects list"),
+        ("revisions", exceptions.NotFound("no service"), "absent",
+         "check --project, --region and --service: gcloud run services list --project=my-project"),
+    ],
+)  # fmt: skip
+def test_what_trying_again_does_not_mend(make: Any, frame: str, error: Exception, kind: str, remedy: str) -> None:
+    """The remedy is of what failed: a query of ours, a project's name, a service's."""
+    gap = failure(frame, make.SCOPE, error)
+    assert (gap.kind, gap.remedy) == (kind, remedy)

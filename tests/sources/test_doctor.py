@@ -221,18 +221,18 @@ def test_neither_tested_nor_answered(google: Google) -> None:
 
 
 def test_a_refusal_that_no_grant_mends(google: Google) -> None:
-    """A perimeter refuses who has every role; to grant one more would change nothing."""
+    """A perimeter refuses who has every role: that the permission is held does not mean that anything can be read."""
     google.apis.fault(
         "ListBuilds", grpc.StatusCode.PERMISSION_DENIED, "Request is prohibited by organization's policy.",
         reason="SECURITY_POLICY_VIOLATED",
     )  # fmt: skip
-    google.apis.permissions.denied.add("cloudbuild.builds.list")
-    google.apis.fault("Projects.TestIamPermissions", grpc.StatusCode.UNAVAILABLE, "down")
     line = google.line("cloudbuild.builds.list")
-    assert (line.status, line.command, line.because) == (
-        "uncertain",
+    assert (line.status, line.command, line.because, line.advice) == (
+        "missing",
         "",
-        "it could not be asked: PERMISSION_DENIED, Request is prohibited by organization's policy.",
+        "a call that needs it was refused (403): SECURITY_POLICY_VIOLATED, "
+        "Request is prohibited by organization's policy.",
+        "no grant mends it: ask who administers the organization's service perimeters to let this be read",
     )
 
 
@@ -242,6 +242,10 @@ def test_a_refusal_that_no_grant_mends(google: Google) -> None:
     ("USER_PROJECT_DENIED", {}, "its calls may not be counted on the project that the credentials name",
      "gcloud projects add-iam-policy-binding drill-project --member=user:EMAIL "
      "--role=roles/serviceusage.serviceUsageConsumer --condition=None"),
+    ("BILLING_DISABLED", {}, "the project that its calls count on has no billing account",
+     "gcloud billing projects link drill-project --billing-account=ACCOUNT"),
+    ("CONSUMER_INVALID", {}, "the project that the credentials count their calls on is not valid",
+     "gcloud auth application-default set-quota-project drill-project"),
 ])  # fmt: skip
 def test_the_project_that_pays(google: Google, reason: str, said: dict[str, str], because: str, command: str) -> None:
     """An API that is enabled answers that it is not, where the calls are counted on another project."""

@@ -120,9 +120,13 @@ def test_a_token_server_that_is_not_reached(asked: Any, key: str) -> None:
     )
 
 
+UNREACHED = RefreshError("Failed to retrieve a token from the metadata server")
+UNREACHED.__cause__ = TransportError("down")
+
+
 @pytest.mark.parametrize(("error", "status", "command"), [
     (None, "ok", ""), (RefreshError("Reauthentication is needed."), "missing", LOGIN),
-    (TransportError("down"), "uncertain", ""),
+    (TransportError("down"), "uncertain", ""), (UNREACHED, "uncertain", ""),
 ])  # fmt: skip
 def test_a_person(
     asked: Any, monkeypatch: pytest.MonkeyPatch, error: Exception | None, status: str, command: str

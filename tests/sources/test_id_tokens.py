@@ -351,8 +351,8 @@ class TestService:
         google.faults["GetService"] = grpc.StatusCode.PERMISSION_DENIED
         assert obtain(URL, Surroundings(), "", SERVICE, environ) == (
             "no ID token: reading service 'chat' in us-central1, project 'my-project' was refused (403): "
-            "run.services.get is needed; grant roles/run.viewer: gcloud projects add-iam-policy-binding my-project "
-            "--member=user:EMAIL --role=roles/run.viewer"
+            "run.services.get is needed; grant roles/run.viewer to MEMBER, which is user:EMAIL or serviceAccount:EMAIL: "
+            "gcloud projects add-iam-policy-binding my-project --member=MEMBER --role=roles/run.viewer --condition=None"
         )
 
     @pytest.mark.parametrize("service", [SERVICE | {"region": ""}, SERVICE | {"project": "a/../b"}])

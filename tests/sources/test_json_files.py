@@ -43,6 +43,7 @@ def taken(file: Path, content: bytes) -> tuple[list[Any], str]:
         ARRAY.encode(), LINES.encode(), f"{json.dumps(HELD[:1])}\n{json.dumps(HELD[1:])}".encode(),
         b"\xef\xbb\xbf" + ARRAY.encode(), ARRAY.encode("utf-16"), gzip.compress(ARRAY.encode()),
         gzip.compress(LINES[:40].encode()) + gzip.compress(LINES[40:].encode()),
+        gzip.compress(LINES[:40].encode()) + bytes(9) + gzip.compress(LINES[40:].encode()) + bytes(600),
         b" \n[\n]\n" + ARRAY.encode(),
     ],
 )  # fmt: skip

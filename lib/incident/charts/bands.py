@@ -98,6 +98,8 @@ def time_axis(canvas: Canvas, scale: TimeScale, y: float, utc: str = "") -> floa
         label = scale.tick_label(time, apart)
         half = text_width(label, size) / 2
         center = min(max(x, canvas.layout.margin + half), canvas.right - half)
+        if last and center - half < last + APART:  # the last one, moved in from the edge
+            continue
         last = canvas.text(center, baseline, label, size, "mute", align="center")[2]
     if utc == "left":
         canvas.text(canvas.layout.margin, baseline, "UTC", size, "mute")

@@ -22,6 +22,7 @@ from incident.findings import Gap
 from incident.http1 import printable
 from incident.scope import Scope
 from incident.sources.limits import Allowance
+from incident.sources.refusals import Remedy, by_policy, grant, is_for_want_of_a_grant, is_login, of_the_api
 
 Answer = TypeVar("Answer")
 
@@ -29,6 +30,9 @@ READS_PER_MINUTE = 60
 """The lower of the values seen of Cloud Logging's quota `ReadRequestsPerMinutePerProject`."""
 
 LOGIN = "gcloud auth application-default login"
+MEMBER = "MEMBER"
+WHO = "MEMBER, which is user:EMAIL or serviceAccount:EMAIL"
+OURS = "a fault of the query, which trying again does not mend: report it with the filter that the manifest has"
 RETRIED = (
     exceptions.ServiceUnavailable,
     exceptions.DeadlineExceeded,
@@ -132,7 +136,7 @@ class Calls:
             except RETRIED as error:
                 if paced:
                     self.pace.learn(error)
-                if _is_login(error) or not self._affords(self.clock() - began + pause):
+                if is_login(error) or not self._affords(self.clock() - began + pause):
                     raise
             self.sleep(pause)
             pause = min(2 * pause, self.longest_pause)
@@ -163,25 +167,34 @@ class Calls:
             request.page_token = page.next_page_token
 
 
-def _is_login(error: Exception) -> bool:
-    """Whether the caller must log in again; gRPC wraps a failed refresh of credentials as UNAVAILABLE."""
-    expired = "Getting metadata from plugin failed" in str(error) and "eauthenticat" in str(error)
-    return expired or isinstance(error, GoogleAuthError | exceptions.Unauthenticated)
-
-
 def failure(frame: str, scope: Scope, error: Exception, came: str = "") -> Gap:
     """The gap that a failed call leaves on `frame`; `came` says what had come before it failed."""
-    access, what = ACCESS[frame], f"reading {_what(frame, scope)}"
-    if _is_login(error):
+    what = f"reading {_what(frame, scope)}"
+    if is_login(error):
         return Gap(frame, f"{what} needs a login: {_login_words(error)}{came}", LOGIN, "refused")
     if isinstance(error, exceptions.Forbidden):
-        disabled = error.reason == "SERVICE_DISABLED"
-        lack = f"{access.api} is not enabled" if disabled else f"{access.permission} is needed"
-        remedy = _enable(access, scope) if disabled else _grant(access, scope)
-        return Gap(frame, f"{what} was refused (403): {lack}{came}", remedy, "refused")
+        refused = _refused(ACCESS[frame], scope, error)
+        remedy = refused.command or refused.advice
+        return Gap(frame, f"{what} was refused (403): {refused.because}{came}", remedy, "refused")
     if isinstance(error, exceptions.NotFound):
-        return Gap(frame, f"{what}: it was not found (404){came}", look_for(scope), "absent")
-    return Gap(frame, f"{what} failed: {_brief(error)}{came}", "run again once Google's APIs answer", "partial")
+        remedy = look_for(scope) if _is_of_service(frame) else "check --project: gcloud projects list"
+        return Gap(frame, f"{what}: it was not found (404){came}", remedy, "absent")
+    return Gap(frame, f"{what} failed: {_brief(error)}{came}", _remedy(frame, scope, error), "partial")
+
+
+def _remedy(frame: str, scope: Scope, error: Exception) -> str:
+    """What mends a call that failed: a query that is wrong stays so, and so does a name."""
+    if not isinstance(error, exceptions.InvalidArgument):
+        return "run again once Google's APIs answer"
+    return OURS if frame in ("logs", "audit") else look_for(scope)
+
+
+def _refused(access: Access, scope: Scope, error: exceptions.Forbidden) -> Remedy:
+    """Why a call was refused, and what mends it; whose the credentials are is not known here."""
+    if is_for_want_of_a_grant(error):
+        command = grant(scope.project, MEMBER, access.role)
+        return Remedy(f"{access.permission} is needed", f"grant {access.role} to {WHO}: {command}")
+    return of_the_api(error, access.api, scope.project, MEMBER) or by_policy(error)
 
 
 def look_for(scope: Scope) -> str:
@@ -194,18 +207,12 @@ def _what(frame: str, scope: Scope) -> str:
     service = f"service {scope.service!r} in {scope.region}, {project}"
     if frame == "service":
         return service
-    return f"{frame} of {service if ACCESS[frame].api == 'run.googleapis.com' else project}"
+    return f"{frame} of {service if _is_of_service(frame) else project}"
 
 
-def _enable(access: Access, scope: Scope) -> str:
-    return f"gcloud services enable {access.api} --project={scope.project}"
-
-
-def _grant(access: Access, scope: Scope) -> str:
-    return (
-        f"grant {access.role}: gcloud projects add-iam-policy-binding {scope.project} "
-        f"--member=user:EMAIL --role={access.role}"
-    )
+def _is_of_service(frame: str) -> bool:
+    """Whether a frame is read of the service, and not of its whole project."""
+    return ACCESS[frame].api == "run.googleapis.com"
 
 
 def _login_words(error: Exception) -> str:

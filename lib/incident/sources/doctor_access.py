@@ -7,7 +7,6 @@ others use, nor how many calls a pull will take; conditions of a grant that this
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,15 +22,13 @@ from incident.scope import Scope, rfc3339
 from incident.sources.calls import ACCESS, READS_PER_MINUTE
 from incident.sources.clients import Clients
 from incident.sources.doctor_line import Line, Need, together
+from incident.sources.refusals import by_policy, grant, is_for_want_of_a_grant, of_the_api, words_of
 
 CALL_S: Final = 8.0
 ALL_S: Final = CALL_S + 2
 PRIVATE: Final = "logging.privateLogEntries.list"
 ROLES: Final = {each.permission: each.role for each in ACCESS.values()} | {PRIVATE: "roles/logging.privateLogViewer"}
 ON_SERVICE: Final = ("run.services.get", "run.revisions.list", "run.services.getIamPolicy")
-
-GCLOUD_S_OWN: Final = "projects/764086051850"
-"""Whose quota a login of gcloud counts on where it names no project (golang/oauth2 issue 702)."""
 
 PERMISSIONS: Final = (
     Need("run.services.get", "its URL and traffic can be read", "its URL, traffic and tags stay unknown"),
@@ -144,17 +141,10 @@ def api_line(name: str, answers: Answers, scope: Scope, member: str) -> Line:
     permission, lets, costs = APIS[name]
     need = Need(name, lets, costs, needed=bool(permission))
     said = answers.tried.get(permission) if permission else answers.on_project
-    reason = getattr(said, "reason", None)
     if said is None:
         return need.line("skipped", "not asked: no service was named", advice="give --region and --service")
-    if reason == "SERVICE_DISABLED" and _consumer(said) == GCLOUD_S_OWN:
-        command = f"gcloud auth application-default set-quota-project {scope.project}"
-        return need.line("missing", "the login names no project to count its calls on", command)
-    if reason == "SERVICE_DISABLED":
-        return need.line("missing", "not enabled", f"gcloud services enable {name} --project={scope.project}")
-    if reason == "USER_PROJECT_DENIED":
-        command = grant(scope.project, member, "roles/serviceusage.serviceUsageConsumer")
-        return need.line("missing", "its calls may not be counted on the project that the credentials name", command)
+    if refused := of_the_api(said, name, scope.project, member):
+        return need.line("missing", refused.because.removeprefix(f"{name} is "), refused.command)
     if not permission and isinstance(said, exceptions.ClientError):
         return need.line("uncertain", f"it would not test: {brief(said)}")
     if is_answer(said):
@@ -163,18 +153,27 @@ def api_line(name: str, answers: Answers, scope: Scope, member: str) -> Line:
 
 
 def permission_line(need: Need, answers: Answers, scope: Scope, member: str) -> Line:
-    """Whether a permission is held. A call that was refused for its want decides, then what was said to be held."""
+    """Whether what needs a permission can be read. A refusal of the call decides, then what was said to be held.
+
+    A refusal that is about the API is on the API's own line.
+    """
     said, command = answers.tried.get(need.name), grant(scope.project, member, ROLES[need.name])
-    if isinstance(said, exceptions.Forbidden) and said.reason in (None, "", "IAM_PERMISSION_DENIED"):
+    if is_for_want_of_a_grant(said):
         return _absent(need, "a call that needs it was refused (403)", command, member)
-    for held in (answers.on_service, answers.on_project):
-        if isinstance(held, frozenset) and need.name in held:
-            return need.line("ok", "granted")
+    if isinstance(said, exceptions.Forbidden) and not of_the_api(said, "", scope.project, member):
+        refused = by_policy(said)
+        because = f"a call that needs it was refused (403): {refused.because}"
+        return need.line("missing", because, advice=refused.advice)
+    if any(isinstance(held, frozenset) and need.name in held for held in (answers.on_service, answers.on_project)):
+        return need.line("ok", "granted")
     if said is not None and not isinstance(said, Exception):
         return need.line("ok", f"a call that needs it was answered{_untested(answers)}")
     if isinstance(answers.on_project, frozenset):
         return _absent(need, f"not granted on project {scope.project}", command, member)
-    error = said if isinstance(said, Exception) else answers.on_project
+    return _not_asked(need, said if isinstance(said, Exception) else answers.on_project)
+
+
+def _not_asked(need: Need, error: Any) -> Line:
     why = brief(error) if is_answer(error) else "no answer came"
     return need.line("uncertain", f"it could not be asked: {why}", advice="mend what is missing above, and run again")
 
@@ -209,18 +208,7 @@ def _limit(error: exceptions.GoogleAPICallError) -> str:
     return f": {' of '.join(filter(None, [value, limit]))}" if value or limit else ""
 
 
-def _consumer(error: Any) -> str:
-    return str((error.metadata or {}).get("consumer", ""))
-
-
-def grant(project: str, member: str, role: str) -> str:
-    """The command that grants a role on a project."""
-    words = ["gcloud", "projects", "add-iam-policy-binding", project, f"--member={member}", f"--role={role}"]
-    return shlex.join([*words, "--condition=None"])
-
-
 def brief(error: Any) -> str:
     """What the other side said, in a line."""
     name = getattr(getattr(error, "grpc_status_code", None), "name", "") or type(error).__name__
-    words = printable(" ".join((getattr(error, "message", "") or str(error)).split()), 160)
-    return words if isinstance(error, TimeoutError) else f"{name}, {words}"
+    return words_of(error) if isinstance(error, TimeoutError) else f"{name}, {words_of(error)}"

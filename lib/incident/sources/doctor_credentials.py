@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from google.auth.exceptions import GoogleAuthError, MalformedError, RefreshError
+from google.auth.exceptions import GoogleAuthError, MalformedError
 
 from incident.sources.calls import LOGIN
 from incident.sources.clients import ENDPOINT, Clients
 from incident.sources.doctor_line import Line, Need, begun, result
 from incident.sources.id_tokens import said
+from incident.sources.refusals import is_login
 
 FILE_S: Final = 15.0
 """google-auth asks gcloud for its project beside a login's file, and gcloud takes seconds to start."""
@@ -60,7 +61,7 @@ def caller(clients: Clients, environ: Mapping[str, str]) -> Caller:
     if isinstance(found, Exception):
         return Caller(_not_found(found, file), there=False)
     renewed = result(begun(lambda: _renew(found)), RENEWAL_S)
-    return Caller(_line(found, renewed), not isinstance(renewed, RefreshError), member(found))
+    return Caller(_line(found, renewed), not is_login(renewed), member(found))
 
 
 def _found(clients: Clients) -> Any:
@@ -91,7 +92,7 @@ def _not_found(error: Exception, file: bool) -> Line:
 def _line(found: Any, renewed: Any) -> Line:
     """What the credentials are, and whether their token could be renewed."""
     words = description(found)
-    if isinstance(renewed, RefreshError):
+    if is_login(renewed):
         return NEED.line("missing", f"{words}, expired or revoked: {said(renewed)}", _renewal(found))
     if isinstance(renewed, Exception):
         because = f"{words}; whether they still hold is not known: nobody was reached who renews them"

@@ -154,14 +154,13 @@ async def sight(target: Target, check: Check, here: Surroundings, probe_id: str,
     wires: list[Wire] = []
     try:
         for number in range(1, check.connections + 1):
-            which = f"connection {number} of {check.connections}: "
             seen = await open_one(target, check, here, probe_id, trace_id, wires)
             if seen.verdict != "accepted":
                 break
         else:
             await hold(wires, check, here.limits, here.clock, seen)
-        if check.connections > 1 and seen.verdict and seen.because:
-            seen.because = which + seen.because
+        if number > 1 and seen.verdict and seen.because:
+            seen.because = f"connection {number} of {check.connections}: {seen.because}"
         return seen
     finally:
         for wire in wires:

@@ -20,9 +20,9 @@ from google.cloud.devtools.cloudbuild_v1.types import Build
 from google.cloud.run_v2.types import Revision, Service
 
 from incident import frames
-from incident.evidence import Evidence
+from incident.evidence import SETTLE_SECONDS, Evidence
 from incident.findings import Gap
-from incident.scope import RELATIVE, Parameters, Scope, scope
+from incident.scope import RELATIVE, Parameters, Scope, rfc3339, scope
 from incident.sources import admin, rest, run_v1
 from incident.sources.cloud import Pulled
 from incident.sources.export_entries import entry_frames
@@ -75,8 +75,19 @@ def exported(parameters: Parameters) -> Exported:
         if found[name].empty:
             reading.complete.discard(name)
     whole = _scope(parameters, where, found, pulled)
+    reading.gaps += _unsettled(reading, whole, pulled) if len(found["logs"]) else []
     came = Pulled(pulled, found, tuple(reading.gaps), frozenset(reading.complete), tuple(reading.queries))
     return Exported(whole, came, handshakes, tuple(notes))
+
+
+def _unsettled(reading: Reading, whole: Scope, pulled: pd.Timestamp) -> list[Gap]:
+    """A gap where entries may still have arrived after the export: to run again would read the same file."""
+    settled = whole.end + pd.Timedelta(seconds=SETTLE_SECONDS)
+    if pulled >= settled or reading.gaps_on("logs"):
+        return []
+    reason = f"entries of its last moments may have arrived after the export: they settle at {rfc3339(settled)}"
+    remedy = f"export again after {rfc3339(settled)}, and run with --end {rfc3339(whole.end)}"
+    return [Gap("logs", reason, remedy, "unsettled")]
 
 
 def _handshakes(document: Mapping[str, Any]) -> list[Row] | None:

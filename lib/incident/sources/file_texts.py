@@ -47,6 +47,9 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
             rest = chunk
             while rest:
                 if member.eof:
+                    rest = rest.lstrip(b"\0")  # a tape or a disk pads with them, and gzip itself passes them over
+                    if not rest:
+                        break
                     member = zlib.decompressobj(wbits=31)
                 yield member.decompress(rest, CHUNK)
                 rest = member.unconsumed_tail or member.unused_data

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from incident.evidence import Evidence, load
+from incident.evidence import SETTLE_SECONDS, Evidence, load
 from incident.findings import UsageError
 from incident.scope import Parameters, Scope, moment, rfc3339
 
@@ -157,7 +157,9 @@ def _within(evidence: Evidence, scope: Scope, notes: Iterable[str]) -> Evidence:
     for name in ("logs", "audit"):
         times = frames[name]["timestamp"]
         frames[name] = frames[name][(times >= scope.start) & (times < scope.end)].reset_index(drop=True)
-    gaps = tuple(gap for gap in evidence.gaps if gap.frame not in ("logs", "audit") or gap.kind not in DERIVED)
+    is_settled = evidence.pulled >= scope.end + pd.Timedelta(seconds=SETTLE_SECONDS)
+    derived = DERIVED if is_settled else DERIVED - {"unsettled"}  # its remedy is the recording's own
+    gaps = tuple(gap for gap in evidence.gaps if gap.frame not in ("logs", "audit") or gap.kind not in derived)
     complete = evidence.complete - ({"logs"} if frames["logs"].empty else set())
     notes = (*evidence.notes, *notes)
     return replace(evidence, scope=scope, frames=frames, gaps=gaps, complete=complete, notes=notes)
