@@ -62,11 +62,13 @@ def invoke(*given: str) -> tuple[int, str, str]:
 
 
 def test_whole(apis: GoogleApis, tmp_path: Path) -> None:
-    """Three pages, three queries, and the empty page that this server sends before each: nine calls less none."""
+    """Three pages, three queries, an empty page before each, and one call for the revisions, whose secrets are not for the log."""
     code, out, err = invoke(*words(apis, tmp_path / "p"))
     assert (code, err) == (0, "")
-    assert out == f"pulled 2,500 entries with 8 calls, whole: pull:{tmp_path / 'p'}\n"
-    assert apis.calls == {"ListLogEntries": 3 + 5}, "ceil(2500 / 1000), one each for the two others, three empty ones"
+    assert out == f"pulled 2,500 entries with 9 calls, whole: pull:{tmp_path / 'p'}\n"
+    assert apis.calls == {"ListLogEntries": 3 + 5, "ListRevisions": 1}, (
+        "ceil(2500 / 1000), one each for the two others, three empty ones"
+    )
     logs = gather({"source": f"pull:{tmp_path / 'p'}"}, environ={}, outputs=tmp_path).logs
     assert list(logs["text"]) == [f"line {n}" for n in range(COUNT)]
     assert logs["timestamp"].iloc[1].nanosecond == 1
@@ -77,11 +79,12 @@ def test_with_gaps(apis: GoogleApis, tmp_path: Path) -> None:
     apis.permissions.denied.add("logging.logEntries.list")
     code, out, _ = invoke(*words(apis, tmp_path / "p"))
     assert code == 4
-    assert out.splitlines()[0] == f"pulled 0 entries with 3 calls, with 2 gaps: pull:{tmp_path / 'p'}"
+    assert out.splitlines()[0] == f"pulled 0 entries with 4 calls, with 2 gaps: pull:{tmp_path / 'p'}"
     assert out.splitlines()[3:] == [
         "gap on logs: reading logs of project 'drill-project' was refused (403): logging.logEntries.list is needed",
-        "    to mend it: grant roles/logging.viewer: gcloud projects add-iam-policy-binding drill-project "
-        "--member=user:EMAIL --role=roles/logging.viewer",
+        "    to mend it: grant roles/logging.viewer to MEMBER, which is user:EMAIL or serviceAccount:EMAIL: "
+        "gcloud projects add-iam-policy-binding drill-project --member=MEMBER --role=roles/logging.viewer "
+        "--condition=None",
     ]
 
 
@@ -91,7 +94,7 @@ def test_json(apis: GoogleApis, tmp_path: Path) -> None:
     document = json.loads(out)
     assert (code, document["schema"], document["entries"]) == (4, 1, 1500)
     assert [gap["kind"] for gap in document["gaps"]] == ["capped"] * 3
-    assert document["calls"] == sum(query["calls"] for query in document["queries"]) == apis.calls["ListLogEntries"]
+    assert document["calls"] == sum(query["calls"] for query in document["queries"]) == sum(apis.calls.values())
     assert document["gaps"][0]["reason"] == (
         "--max-entries 1500 was reached: other entries of stderr before 2025-09-07T10:23:20.000001Z are missing, "
         "about 950"
@@ -105,7 +108,7 @@ def test_every_third_call_fails(apis: GoogleApis, tmp_path: Path, code: grpc.Sta
     said = {"reason": "RATE_LIMIT_EXCEEDED", **quota} if code is grpc.StatusCode.RESOURCE_EXHAUSTED else {}
     apis.fault("ListLogEntries", code, "not now", every=3, **said)
     code, out, _ = invoke(*words(apis, tmp_path / "p"))
-    assert (code, out.split(",")[0:2]) == (0, ["pulled 2", "500 entries with 11 calls"])
+    assert (code, out.split(",")[0:2]) == (0, ["pulled 2", "500 entries with 12 calls"])
     logs = gather({"source": f"pull:{tmp_path / 'p'}"}, environ={}, outputs=tmp_path).logs
     assert list(logs["text"]) == [f"line {n}" for n in range(COUNT)]
 
@@ -135,7 +138,10 @@ def test_interrupted(apis: GoogleApis, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert err == f"incident: interrupted: what came is kept in {str(tmp_path / 'p')!r}, the same command goes on\n"
+    assert err.splitlines() == [
+        "incident: interrupted: waiting for calls that are under way, 30 s at most",
+        f"incident: interrupted: what came is kept in {str(tmp_path / 'p')!r}, the same command goes on",
+    ]
     apis.mend("ListLogEntries")
     assert invoke(*words(apis, tmp_path / "p"))[0] == 0
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +36,8 @@ def pull(folder: Path, what: str, as_json: bool, **options: tuple[str, ...]) -> 
         incident pull --to chat --project my-project --region us-central1 \\
             --service chat --start 2025-09-07T08:00Z --end 2025-09-07T12:00Z
 
-    Exit code: 0 whole, 4 with gaps, 2 wrong usage, 130 interrupted.
+    Exit code: 0 whole, 4 with gaps, 1 the folder cannot be written, 2 wrong
+    usage, 130 interrupted.
     """
     from incident.cli.pull_progress import Progress
     from incident.scope import Parameters
@@ -40,7 +45,7 @@ def pull(folder: Path, what: str, as_json: bool, **options: tuple[str, ...]) -> 
 
     parameters = Parameters.read({"source": "cloud", **given(options)})
     try:
-        with Progress(sys.stderr) as progress:
+        with interruption_said(), Progress(sys.stderr) as progress:
             plan = pull_to(folder, parameters, parse_what(what), tell=progress.tell)
     except KeyboardInterrupt:
         click.echo(f"incident: interrupted: what came is kept in {str(folder)!r}, the same command goes on", err=True)
@@ -50,13 +55,35 @@ def pull(folder: Path, what: str, as_json: bool, **options: tuple[str, ...]) -> 
     sys.exit(4 if document["gaps"] else 0)
 
 
+@contextmanager
+def interruption_said() -> Iterator[None]:
+    """Say at once, when somebody ends the pull, what is waited for: a call that is under way cannot be recalled."""
+    from incident.sources.calls import Calls
+
+    def say(number: int, frame: Any) -> None:
+        line = f"incident: interrupted: waiting for calls that are under way, {Calls.timeout:.0f} s at most\n"
+        os.write(2, (("\n" if os.isatty(2) else "") + line).encode())  # not `print`: it may have been interrupted
+        if callable(handler := before[number]):
+            handler(number, frame)
+
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for each in before:
+        signal.signal(each, say)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            if signal.getsignal(each) is say:  # else we were interrupted, and end undisturbed
+                signal.signal(each, handler)
+
+
 def summary(plan: Plan) -> dict[str, Any]:
     """What a finished pull has to say of itself, schema 1."""
     queries = plan.result["queries"]
     return {
         "schema": 1,
         "scope": plan.scope.as_json(),
-        "entries": sum(query["entries"] for query in queries if query["frame"] in ("logs", "audit")),
+        "entries": plan.result["entries"],
         "calls": sum(query["calls"] for query in queries),
         "gaps": plan.result["gaps"],
         "queries": queries,

@@ -153,14 +153,14 @@ async def sight(target: Target, check: Check, here: Surroundings, probe_id: str,
     """Open the check's connections one after the other (RFC 6455 4.1: one may be connecting), and hold them."""
     wires: list[Wire] = []
     try:
-        for number in range(1, check.connections + 1):
+        for _ in range(check.connections):
             seen = await open_one(target, check, here, probe_id, trace_id, wires)
             if seen.verdict != "accepted":
                 break
         else:
             await hold(wires, check, here.limits, here.clock, seen)
-        if number > 1 and seen.verdict and seen.because:
-            seen.because = f"connection {number} of {check.connections}: {seen.because}"
+        if len(wires) > 1 and seen.verdict and seen.because:
+            seen.because = f"connection {len(wires)} of {check.connections}: {seen.because}"
         return seen
     finally:
         for wire in wires:

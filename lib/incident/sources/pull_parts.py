@@ -3,15 +3,19 @@
 Decides: what is whole. A part is one page, written aside and renamed, and carries in its own metadata how far its
 window has come and the token of the next page; so there is no moment at which a page is there and not known to be, and
 none is asked for twice. The plan, `pull.json`, is replaced in one rename too, and last of all says that the pull is
-finished. Cannot tell: whether somebody changed a file; `incident runs verify` is for archived runs alone.
+finished. A part that is missing, or cannot be read, is found by what the parts say of themselves: it and those after
+it are asked for again. Cannot tell: whether somebody changed a file; `incident runs verify` is for archived runs alone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from incident.findings import UsageError
+from incident.findings import SourceError, UsageError
+from incident.http1 import printable
 from incident.scope import Scope, rfc3339
 from incident.sources.log_pages import LogPage, Position
 
@@ -31,6 +36,14 @@ ASIDE = ".new"
 PART = re.compile(r"(\d{4})-(\d{6})\.parquet")
 PROGRESS = b"incident.progress"
 SCHEMA = 1
+RESULT = frozenset({"gaps", "complete", "queries", "ready", "entries"})
+"""What a finished pull says of itself, at least."""
+
+RESOURCES = ("service", "traffic", "revisions", "builds", "iam")
+"""The frames that are a file each, and no pages."""
+
+DAMAGE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError)
+"""What reading a damaged file fails with."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +96,10 @@ class Plan:
     def from_json(cls, saved: Mapping[str, Any]) -> Plan:
         """The plan that `as_json` made."""
         windows = [Window(**held | {n: pd.Timestamp(held[n]) for n in ("start", "end")}) for held in saved["windows"]]
-        scope, pulled = Scope.from_json(saved["scope"]), pd.Timestamp(saved["pulled"])
-        return cls(saved["given"], scope, pulled, tuple(windows), saved["result"])
+        scope, pulled, result = Scope.from_json(saved["scope"]), pd.Timestamp(saved["pulled"]), saved["result"]
+        if result and (missing := RESULT - result.keys()):
+            raise KeyError(*missing)
+        return cls(saved["given"], scope, pulled, tuple(windows), result)
 
 
 def _times(window: Window | Position) -> dict[str, str]:
@@ -106,19 +121,40 @@ class PullFolder:
             if not self.path.exists() or not any(self.path.iterdir()):
                 return None
             raise UsageError(f"{str(self.path)!r} holds other files: give --to a folder of its own") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             why = type(error).__name__
             raise UsageError(f"{str(file)!r} cannot be read ({why}): give --to another folder") from None
 
-    def make(self) -> None:
-        """Make the folder, for this user's eyes only, and clear away what was being written when a pull was ended."""
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Make the folder, for this user's eyes only, and hold it; `UsageError` where another pull does."""
+        self._make_folder(self.path)
+        held = os.open(self.path, os.O_RDONLY)
         try:
-            (self.path / PARTS).mkdir(mode=0o700, parents=True, exist_ok=True)
+            _lock(held, self.path)
+            yield
+        finally:
+            os.close(held)
+
+    def make(self) -> None:
+        """Make room for parts, and clear away what is none: what was being written when a pull was ended, what cannot
+        be read, and what follows on a part that is missing.
+        """
+        self._make_folder(self.path)
+        self._make_folder(self.path / PARTS)
+        left = [*self.path.glob(f"*{ASIDE}"), *self.path.glob(f"{PARTS}/*{ASIDE}")]
+        found = (PART.fullmatch(file.name) for file in (self.path / PARTS).iterdir())
+        for number in {int(part[1]) for part in found if part}:
+            left += [self.path / PARTS / name for name in self.parts(number)[len(self.sound(number)) :]]
+        for file in left:
+            file.unlink(missing_ok=True)
+
+    def _make_folder(self, path: Path) -> None:
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             why = error.strerror
             raise UsageError(f"--to {str(self.path)!r} cannot be made ({why}): give another folder") from None
-        for left in [*self.path.glob(f"*{ASIDE}"), *self.path.glob(f"{PARTS}/*{ASIDE}")]:
-            left.unlink(missing_ok=True)
 
     def save(self, plan: Plan) -> None:
         """Replace the plan."""
@@ -154,9 +190,25 @@ class PullFolder:
         found = sorted(file.name for file in (self.path / PARTS).glob(f"{number:04d}-*.parquet"))
         return [name for name in found if PART.fullmatch(name)]
 
+    def sound(self, number: int) -> list[str]:
+        """A window's parts up to the first that is missing, cannot be read, or holds other than what it says."""
+        sound: list[str] = []
+        rows = 0
+        for name in self.parts(number):
+            try:
+                held = pq.read_metadata(self.path / PARTS / name)
+                says = json.loads(held.metadata[PROGRESS])
+                rows += held.num_rows
+                if (says["parts"], says["entries"]) != (len(sound) + 1, rows):
+                    break
+            except DAMAGE:
+                break
+            sound.append(name)
+        return sound
+
     def progress(self, number: int, window: Window) -> Progress:
-        """How far a window has come, by its last part."""
-        if not (names := self.parts(number)):
+        """How far a window has come, by the last of its parts that are sound."""
+        if not (names := self.sound(number)):
             return Progress(Position(window.start, window.end))
         saved = json.loads(pq.read_schema(self.path / PARTS / names[-1]).metadata[PROGRESS])
         if at := saved["next"]:
@@ -168,7 +220,29 @@ class PullFolder:
         """The parts of some windows, one after the other, each with its name."""
         for number in numbers:
             for name in self.parts(number):
-                yield name, pq.read_table(self.path / PARTS / name, schema=schema)
+                yield name, self.table(f"{PARTS}/{name}", schema)
+
+    def table(self, name: str, schema: pa.Schema) -> pa.Table:
+        """A file of the folder; `UsageError` where it is missing or damaged."""
+        file = self.path / name
+        try:
+            return pq.read_table(file, schema=schema)
+        except DAMAGE as error:
+            why, first = type(error).__name__, "delete it and " if file.exists() else ""
+            raise UsageError(
+                f"{printable(str(file), 200)!r} cannot be read ({why}): {first}give the pull's command again, "
+                "which asks for what is missing"
+            ) from None
+
+    def command(self, plan: Plan) -> str:
+        """The command that this pull was made with, but for its limits.
+
+        >>> scope = Scope("p", "r", "chat", "", pd.Timestamp(0, tz="UTC"), pd.Timestamp(1, tz="UTC"))
+        >>> PullFolder(Path("my chat")).command(Plan({"service": "chat", "end": ""}, scope, scope.end))
+        "incident pull --to 'my chat' --service chat"
+        """
+        given = [word for name, value in plan.given.items() if value for word in (f"--{name}", value)]
+        return printable(shlex.join(["incident", "pull", "--to", str(self.path), *given]), 1000)
 
     def _write(self, name: str, table: pa.Table, metadata: Mapping[bytes, bytes]) -> None:
         sink = pa.BufferOutputStream()
@@ -185,11 +259,29 @@ class PullFolder:
         """Put a file in its place in one rename, down on the disk, for this user's eyes only."""
         place = self.path / name
         aside = place.with_name(place.name + ASIDE)
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(place)
+        try:
+            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(place)
+        except OSError as error:
+            shown = printable(str(place), 200)
+            raise SourceError(
+                f"{shown!r} cannot be written ({error.strerror}): make room; the same command goes on"
+            ) from None
+
+
+def _lock(held: int, path: Path) -> None:
+    """Lock an open folder until it is closed; where the file system has no locks, it is not."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"another pull is writing to {printable(str(path), 200)!r}: wait until it ends, or give --to another folder"
+        ) from None
+    except OSError:
+        return
 
 
 def closed(plan: Plan, number: int, others: Iterable[Window]) -> Plan:

@@ -1,9 +1,10 @@
 """The windows of a pull being read: pages from Cloud Logging, redacted, to parts in a folder.
 
 Decides: what is read side by side, what a page is redacted by, and what ended a window early. A page is redacted
-before it is written, by what the service's revisions hold and by all that was learned until then; in the end, parts
-that are older than the last secret that was learned are redacted once more. Cannot tell: a secret without name or
-shape that only a page of an earlier sitting showed to be one, since what is learned is kept nowhere.
+before it is written, by what the service's revisions hold and by all that was learned until then. What a page shows to
+be secret is taken out of the older parts before that page is kept, and once more when the pull ends or is interrupted;
+then the parts of a split entry are looked at as one text. Cannot tell: a secret without name or shape that only a page
+of an earlier sitting showed to be one, since what is learned is kept nowhere.
 """
 
 from __future__ import annotations
@@ -29,10 +30,14 @@ from incident.sources.log_pages import LogPage, Reader, page_batch
 from incident.sources.log_queries import QUERIES, WHOLE, LogQuery
 from incident.sources.pull_parts import Plan, Progress, PullFolder
 from incident.sources.pull_windows import Snapshot, divided, expected, is_by_use, of_frame, unread
+from incident.sources.split_texts import new_texts, pieces_of, with_texts
 from incident.sources.volume import Cut, Volume, capped_gaps, rest_words
 
 WORKERS = 4
 """Windows that are read at once; the quota, not this number, is what limits a long pull."""
+
+LOOKING_BACK = 0.5
+"""The most of a reading's time that goes into older parts, since a log may teach something on every page."""
 
 SCHEMAS = {"logs": PAGE, "audit": frames.FRAMES["audit"].schema}
 """The columns of the parts, by frame."""
@@ -57,10 +62,13 @@ class Reading:
     came: dict[int, Progress] = field(default_factory=dict)
     learned: dict[str, int] = field(default_factory=dict)
     attempts: Counter[int] = field(default_factory=Counter)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    looked_back: int = 0
+    looking_back: float = 0.0
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def __post_init__(self) -> None:
         """Find out how far each window has come."""
+        self.began = self.reader.clock()
         self.volume = Volume((self.plan.scope.start, self.plan.scope.end))
         self._look()
         allowance = self.reader.calls.allowance  # what earlier sittings took counts
@@ -94,8 +102,9 @@ class Reading:
             while (at := self.came[number].next) and not self.stop.is_set():
                 page = self.reader.page(query, at, lambda: self.attempts.update([number]))
                 self.keep(number, query, page)
-                if self._is_divided(number, len(page.entries)) or self._is_measured(page):
+                if self._is_divided(number, len(page.entries)):
                     return
+                self._measure(page)
         except FAILURES as error:
             self.failed[number] = error
         except Spent as spent:
@@ -108,7 +117,9 @@ class Reading:
         progress = self.came[number].after(page)
         table = pa.Table.from_batches([page_batch(query.frame, page.entries)])
         with self._lock:  # one at a time: the redactor learns, and a snapshot sees all windows
-            name = self.folder.keep(number, self._redacted(table), progress)
+            redacted = self._redacted(table, learn=True)
+            self._look_back()
+            name = self.folder.keep(number, redacted, progress)
             self.learned[name] = self.redactor.learned
             self.came[number] = progress
             self.attempts.pop(number, None)
@@ -128,26 +139,50 @@ class Reading:
             self._look()
         return plan is not None
 
-    def _is_measured(self, page: LogPage) -> bool:
-        """Make the sizing calls of a pull with a limit, once a query has more than one page; never a reason to stop."""
+    def _measure(self, page: LogPage) -> None:
+        """Make the sizing calls of a pull with a limit, once a query has more than one page."""
         if is_by_use(self.plan) and page.entries and page.next:
             self.volume.measure(self.reader, page)
-        return False
 
-    def _redacted(self, table: pa.Table) -> pa.Table:
+    def _redacted(self, table: pa.Table, learn: bool = False) -> pa.Table:
         if not table.num_rows:
             return table
         data = table.to_pandas(types_mapper=frames.PANDAS_TYPES.get)
-        self.redactor.learn_frame(data)
+        if learn:
+            self.redactor.learn_frame(data)
         return pa.Table.from_pandas(self.redactor.frame(data), table.schema, preserve_index=False)
 
+    def _look_back(self) -> None:
+        """Take what was learned since the last time out of the older parts, as long as that stays cheap."""
+        began = self.reader.clock()
+        if self.redactor.learned == self.looked_back or self.looking_back > LOOKING_BACK * (began - self.began):
+            return
+        self._redact_parts()
+        self.looking_back += self.reader.clock() - began
+
     def redact_again(self) -> None:
+        """Take all that was learned out of all parts, those of split entries as one text."""
+        with self._lock:
+            self._redact_splits()
+            self._redact_parts()
+
+    def _redact_parts(self) -> None:
         """Rewrite the parts that are older than the last secret that was learned, where that changes them."""
         for frame, schema in SCHEMAS.items():
             for name, table in self.folder.tables(of_frame(self.plan, frame), schema):
-                if self.learned.get(name) != self.redactor.learned and not (again := self._redacted(table)).equals(
-                    table
-                ):
+                if self.learned.get(name) == self.redactor.learned:
+                    continue
+                if not (again := self._redacted(table)).equals(table):
+                    self.folder.rewrite(name, again)
+                self.learned[name] = self.redactor.learned
+        self.looked_back = self.redactor.learned
+
+    def _redact_splits(self) -> None:
+        """Rewrite the parts in which a split entry's text is secret only when it is whole."""
+        logs = of_frame(self.plan, "logs")
+        if changed := new_texts(pieces_of(self.folder, logs), self.redactor):
+            for name, table in self.folder.tables(logs, PAGE):
+                if not (again := with_texts(table, changed)).equals(table):
                     self.folder.rewrite(name, again)
 
     def gaps(self) -> dict[int, Gap]:

@@ -1,8 +1,9 @@
 """In which windows a pull reads the log, and how far it has come: pure, from its plan and its progress.
 
-Decides: after the first page, which says how dense the log is, the rest is divided into windows of about ten pages, to
-be read side by side; so no call is made for sizing. Cannot tell: how dense the rest is; a window may be ten times as
-long as another, and the last one is waited for.
+Decides: after the first pages, which say how dense the log is, the rest is divided into windows of at least ten pages,
+to be read side by side; so no call is made for sizing. One page is believed for a few windows, three for more: a burst
+at the start must not cost a call for each of many windows that hold nothing. Cannot tell: how dense the rest is; a
+window may be ten times as long as another, and the last one is waited for.
 """
 
 from __future__ import annotations
@@ -13,14 +14,23 @@ from itertools import pairwise
 
 import pandas as pd
 
-from incident.scope import Scope
+from incident.findings import Gap
+from incident.http1 import printable
+from incident.scope import Scope, rfc3339
 from incident.sources.log_queries import BY_USE, LOGS, QUERIES, WHOLE
-from incident.sources.pull_parts import Plan, Progress, Window, closed
+from incident.sources.pull_parts import RESOURCES, Plan, Progress, PullFolder, Window, closed
+from incident.sources.volume import is_enough
 
 PAGES_A_WINDOW = 10
-"""Pages that a window has about. Each window costs half a page more, on average: one in twenty."""
+"""Pages that a window has at least, about. Each window costs half a page more, on average: one in twenty."""
 
-MOST_WINDOWS = 64
+FEW_WINDOWS = 4
+"""The windows that one page is believed for."""
+
+MOST_WINDOWS = 16
+ENOUGH_PAGES = 3
+"""Pages that are waited for before the log is divided into more than a few windows."""
+
 ONE_NANOSECOND = pd.Timedelta(1, unit="ns")
 
 
@@ -60,20 +70,22 @@ def divided(plan: Plan, number: int, progress: Progress, page: int) -> Plan | No
     came, left = max(at.last - window.start, ONE_NANOSECOND), at.end - at.last
     pages = progress.entries / max(page, progress.entries // progress.parts)  # a page may be shorter than others
     count = min(MOST_WINDOWS, int(pages * (left / came) // PAGES_A_WINDOW))
-    if count < 2:
+    if count < 2 or (count > FEW_WINDOWS and progress.parts < ENOUGH_PAGES):
         return None
     edges = [at.last + left * part // count for part in range(count)] + [at.end]
     return closed(plan, number, (Window(LOGS.name, *edge) for edge in pairwise(edges)))
 
 
 def expected(plan: Plan, came: Mapping[int, Progress]) -> int | None:
-    """About how many entries a pull will have in the end, by the part of the log's windows that was read."""
+    """About how many entries a pull will have in the end, by the part of the log's windows that was read; None where
+    that is too little to tell.
+    """
     if is_by_use(plan):
         return None
     parts = [covered(plan.windows[n], progress) for n, progress in came.items() if plan.windows[n].query == LOGS.name]
     done, whole = (sum(part) for part in zip(*parts, strict=True)) if parts else (0, 0)
     total = sum(progress.entries for progress in came.values())
-    return round(total * whole / done) if done else None
+    return round(total * whole / done) if is_enough(total, done, whole) else None
 
 
 def covered(window: Window, progress: Progress) -> tuple[int, int]:
@@ -85,7 +97,35 @@ def covered(window: Window, progress: Progress) -> tuple[int, int]:
 
 def unread(plan: Plan, came: Mapping[int, Progress]) -> list[int]:
     """The windows that have something left."""
-    return [n for n, window in enumerate(plan.windows) if came[n].next is not None and not window.closed]
+    left = [n for n, progress in came.items() if progress.next is not None]
+    return sorted(n for n in left if not (plan.windows[n].closed and _is_taken_over(plan, n, came[n])))
+
+
+def _is_taken_over(plan: Plan, number: int, progress: Progress) -> bool:
+    """Whether another window begins where a closed one was left; else its last parts were lost."""
+    last = progress.next.last if progress.next else None
+    return any(other.start == last for n, other in enumerate(plan.windows) if n != number)
+
+
+def lost(folder: PullFolder, plan: Plan) -> list[Gap]:
+    """A gap for each window of a finished pull whose parts do not hold all that came, and which no gap speaks of."""
+    came = {n: folder.progress(n, window) for n, window in enumerate(plan.windows)}
+    known = {gap["frame"] for gap in plan.result["gaps"]}
+    short = {n for n in unread(plan, came) if QUERIES[plan.windows[n].query].frame not in known}
+    short |= {n for n in came if folder.parts(n) != folder.sound(n)}
+    return [_lost(folder, plan, plan.windows[n]) for n in sorted(short)]
+
+
+def _lost(folder: PullFolder, plan: Plan, window: Window) -> Gap:
+    query, span = QUERIES[window.query], f"between {rfc3339(window.start)} and {rfc3339(window.end)}"
+    reason = f"{query.words} {span} are missing: {printable(str(folder.path), 200)!r} lacks parts that were pulled"
+    return Gap(query.frame, reason, f"give the pull's command again: {folder.command(plan)}", "partial")
+
+
+def is_whole(folder: PullFolder, plan: Plan) -> bool:
+    """Whether a pull is finished, without a gap, and all its files are there."""
+    has_files = all((folder.path / f"{name}.parquet").exists() for name in RESOURCES)
+    return bool(plan.result) and not plan.result["gaps"] and has_files and not lost(folder, plan)
 
 
 def of_frame(plan: Plan, frame: str) -> list[int]:

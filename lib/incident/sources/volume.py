@@ -28,6 +28,10 @@ SHARE = 0.05
 """The most of a run's calls that may go into sizing."""
 
 MOST_SAMPLES = 32
+FEWEST = 50
+LEAST_SHARE = 0.05
+"""What an estimate from entries that came needs at least: so many of them, from such a share of the window."""
+
 MARGIN = 1.1
 """By how much a number that is advised is larger than the estimate."""
 
@@ -151,12 +155,23 @@ class Cut:
         return (self.window[0], self.at.last) if self.query.newest_first else (self.at.last, self.window[1])
 
     def missing(self, volume: Volume) -> float | None:
-        """About how many entries are in that part: by the samples, else by the density of what came."""
+        """About how many entries are in that part: by the samples, else by the density of what came, if that is
+        enough to tell.
+        """
         sampled = None if self.query.frame == "audit" else volume.entries(self.query.name, self.rest)
-        if sampled is not None or not self.came:
-            return sampled
         rest, whole = span_of(self.rest), span_of(self.window)
-        return self.came * rest / max(1, whole - rest)
+        if sampled is not None or not is_enough(self.came, whole - rest, whole):
+            return sampled
+        return self.came * rest / (whole - rest)
+
+
+def is_enough(came: int, spanned: int, whole: int) -> bool:
+    """Whether so many entries, from `spanned` nanoseconds of `whole`, tell how many there are in all.
+
+    >>> is_enough(1000, 1, 3600), is_enough(1, 1800, 3600), is_enough(1000, 1800, 3600)
+    (False, False, True)
+    """
+    return came >= FEWEST and spanned >= max(1, LEAST_SHARE * whole)
 
 
 def capped_gaps(cuts: Sequence[Cut], spent: Spent, allowance: Allowance, volume: Volume) -> list[Gap]:
@@ -173,6 +188,7 @@ def _what(cut: Cut, missing: float | None) -> str:
     number = f", about {float(f'{missing:.2g}'):.0f}" if missing is not None else ""
     if cut.rest == cut.window:
         return f"{cut.query.words} were not read{number}"
+    number = number or ", how many is not known"
     edge = cut.rest[1] if cut.query.newest_first else cut.rest[0]
     return f"{rest_words(cut.query, edge)} are missing{number}"
 
@@ -185,6 +201,8 @@ def rest_words(query: LogQuery, edge: pd.Timestamp) -> str:
 def _remedy(missing: Sequence[float | None], spent: Spent, allowance: Allowance) -> str:
     known = [MARGIN * some for some in missing if some is not None]
     if spent.option == "--max-entries":
+        if not known:
+            return "give a higher --max-entries (how many would be enough is not known), or a shorter window"
         enough = allowance.entries + sum(map(math.ceil, known))
     else:
         enough = allowance.calls + sum(math.ceil(some / PAGE_SIZE) for some in known) + missing.count(None)
