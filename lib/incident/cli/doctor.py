@@ -10,23 +10,14 @@ from typing import Any
 
 import click
 
-from incident.cli.options import SCOPE_OPTIONS, outputs_option
+from incident.cli.options import given, outputs_option, some_options
 from incident.findings import UsageError
 
-OPTIONS = ("project", "region", "service", "start", "end", "endpoint")
 EXIT_CODES = {"ok": 0, "missing": 3, "uncertain": 4}
 
 
-def scope_options(command: Any) -> Any:
-    """The options of the scope, as `run` has them, so that a command line of one serves the other."""
-    for name in reversed(OPTIONS):
-        metavar, words = SCOPE_OPTIONS[name]
-        command = click.option(f"--{name}", name, multiple=True, metavar=metavar, help=words)(command)
-    return command
-
-
 @click.command()
-@scope_options
+@some_options("project", "region", "service", "start", "end", "endpoint")
 @click.option("--health-path", multiple=True, metavar="PATH", help="Where the health check is; /health unless given.")
 @outputs_option
 @click.option("--json", "as_json", is_flag=True, help="Print the lines as JSON alone.")
@@ -63,11 +54,8 @@ def examination(options: dict[str, tuple[str, ...]], outputs: Path) -> Any:
     from incident.scope import Parameters, scope
     from incident.sources.doctor import Examination
 
-    for name, values in options.items():
-        if len(values) > 1:
-            raise UsageError(f"parameter {name!r} is given twice, as {values[0]!r} and as {values[1]!r}: keep one")
-    given = {name: values[0] for name, values in options.items() if values}
-    if ("region" in given) != ("service" in given) or ("service" in given and "project" not in given):
+    asked = given(options)
+    if ("region" in asked) != ("service" in asked) or ("service" in asked and "project" not in asked):
         raise UsageError("a service is named by --project, --region and --service: give all three, or --project alone")
-    parameters = Parameters.read({"source": "cloud", **given})
+    parameters = Parameters.read({"source": "cloud", **asked})
     return Examination(parameters, scope(parameters, pd.Timestamp.now("UTC")), outputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,29 +13,32 @@ import click
 
 from incident.findings import SourceError, UsageError
 
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Interrupted(KeyboardInterrupt):
     """SIGINT or SIGTERM. Its own class: `python -m` ends by the signal once a bare one has passed an `exec` of text."""
 
 
 @contextmanager
-def interruptions() -> Iterator[None]:
-    """SIGTERM as SIGINT: one `Interrupted`, and no second, so that the cleaning after the first is not disturbed."""
-
-    def interrupt(number: int, frame: Any) -> None:
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def interrupted_by(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """SIGINT and SIGTERM go to a handler meanwhile, and afterwards where they went before."""
+    before = {number: signal.getsignal(number) for number in INTERRUPTIONS}
     for number in before:
-        signal.signal(number, interrupt)
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            if signal.getsignal(number) is interrupt:  # else we were interrupted, and end undisturbed
-                signal.signal(number, handler)
+        for number, other in before.items():
+            if signal.getsignal(number) is handler:  # else we were interrupted, and end undisturbed
+                signal.signal(number, other)
+
+
+def interrupt(number: int, frame: Any) -> None:
+    """SIGTERM as SIGINT: one `Interrupted`, and no second, so that the cleaning after the first is not disturbed."""
+    for each in INTERRUPTIONS:
+        signal.signal(each, signal.SIG_IGN)
+    raise Interrupted
 
 
 def any_characters() -> None:
@@ -52,7 +55,7 @@ class Commands(click.Group):
         """Run a command; 2 wrong usage, 1 a failure of the other side, 130 interrupted."""
         any_characters()
         try:
-            with interruptions():
+            with interrupted_by(interrupt):
                 return super().invoke(ctx)
         except UsageError as error:
             code, words = 2, str(error)

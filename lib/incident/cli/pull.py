@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from incident.cli.group import interrupt, interrupted_by
 from incident.cli.options import given, some_options
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ def pull(folder: Path, what: str, as_json: bool, **options: tuple[str, ...]) -> 
 
     parameters = Parameters.read({"source": "cloud", **given(options)})
     try:
-        with interruption_said(), Progress(sys.stderr) as progress:
+        with interrupted_by(say_and_interrupt), Progress(sys.stderr) as progress:
             plan = pull_to(folder, parameters, parse_what(what), tell=progress.tell)
     except KeyboardInterrupt:
         click.echo(f"incident: interrupted: what came is kept in {str(folder)!r}, the same command goes on", err=True)
@@ -55,26 +53,13 @@ def pull(folder: Path, what: str, as_json: bool, **options: tuple[str, ...]) -> 
     sys.exit(4 if document["gaps"] else 0)
 
 
-@contextmanager
-def interruption_said() -> Iterator[None]:
+def say_and_interrupt(number: int, frame: Any) -> None:
     """Say at once, when somebody ends the pull, what is waited for: a call that is under way cannot be recalled."""
     from incident.sources.calls import Calls
 
-    def say(number: int, frame: Any) -> None:
-        line = f"incident: interrupted: waiting for calls that are under way, {Calls.timeout:.0f} s at most\n"
-        os.write(2, (("\n" if os.isatty(2) else "") + line).encode())  # not `print`: it may have been interrupted
-        if callable(handler := before[number]):
-            handler(number, frame)
-
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for each in before:
-        signal.signal(each, say)
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            if signal.getsignal(each) is say:  # else we were interrupted, and end undisturbed
-                signal.signal(each, handler)
+    line = f"incident: interrupted: waiting for calls that are under way, {Calls.timeout:.0f} s at most\n"
+    os.write(2, (("\n" if os.isatty(2) else "") + line).encode())  # not `print`: it may have been interrupted
+    interrupt(number, frame)
 
 
 def summary(plan: Plan) -> dict[str, Any]:
