@@ -151,6 +151,7 @@ def marked(mark: str) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "line", "later"), [
     (signal.SIGINT, "run ", 0), (signal.SIGTERM, "run ", 0.3),
     (signal.SIGTERM, "notebook 1", 0), (signal.SIGINT, "notebook 1", 1.5),

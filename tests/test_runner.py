@@ -65,6 +65,7 @@ def children() -> list[str]:
     return [pid for file in found for pid in file.read_text().split()]
 
 
+@pytest.mark.slow
 def test_a_notebook_is_judged_by_what_ran(start, tmp_path):
     """papermill's own metadata says `completed` for most of these, so only what ran can be believed."""
     before = children()
@@ -148,6 +149,7 @@ def test_a_broken_source_leaves_nothing(start, tmp_path):
     assert children() == before
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_second_do_not_meet(start, tmp_path):
     """Two people may start the same runbook in the same folder at once."""
     now = pd.Timestamp("2025-09-07T10:15:00Z")

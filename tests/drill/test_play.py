@@ -148,6 +148,7 @@ sys.exit(play_scenario(parse_scenario(sys.argv[2], "small"), Path(sys.argv[1]), 
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "after", "delay"),
     [

@@ -139,6 +139,7 @@ def test_every_third_call_fails(busy: Any, pull: Any, tmp_path: Path, code: Any,
 PULL = [sys.executable, "-m", "incident", "pull", *(f"--{name}={value}" for name, value in SCOPE.items())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [4, 12, 24])
 def test_killed_and_gone_on_with(google: Any, make: Any, pull: Any, tmp_path: Path, call: int) -> None:
     """SIGKILL before the log is divided, among windows side by side, and at the end: no page is asked for again."""
