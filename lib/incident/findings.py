@@ -60,8 +60,10 @@ class Gap:
 class Finding:
     """What one cause's rule found.
 
-    `revisions` are full names, oldest first; `started` and `ended` are ISO 8601 in UTC. `share` is the part of the
-    failing requests that the cause explains, 0 to 1. `evidence` names rows as (frame, key columns as text).
+    `revisions` are full names, oldest first; `started` and `ended` are ISO 8601 in UTC. `evidence` names rows as
+    (frame, key columns as text). `share` is the part of the failing requests that the cause explains, `time_share` of
+    the minutes in which requests failed, both 0 to 1, and `explains` says both in words. `contradicts` holds what
+    speaks against the cause, `missing` what could not be looked at and would settle it.
     """
 
     cause: str
@@ -76,10 +78,15 @@ class Finding:
     evidence: tuple[tuple[str, Key], ...] = ()
     remedy: str = ""
     share: float = 0.0
+    time_share: float = 0.0
+    explains: str = ""
+    contradicts: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The finding as `summary.json` holds it."""
-        fields = asdict(self) | {"revisions": list(self.revisions)}
+        fields = asdict(self)
+        fields |= {name: list(fields[name]) for name in ("revisions", "contradicts", "missing")}
         fields["evidence"] = [{"frame": frame, "key": list(key)} for frame, key in self.evidence]
         return fields
 
@@ -131,8 +138,9 @@ def worst(statuses: Iterable[str]) -> Status:
 def ordered(findings: Iterable[Finding], serving: Sequence[str] = ()) -> list[Finding]:
     """Findings in the order a reader needs: active, ended, uncertain, ok, skipped.
 
-    Among active ones those on a revision in `serving` come first, then the larger share of failing requests, then
-    the earlier onset; ended ones by their end, the latest first. The primary cause is the first, if it is active.
+    Among active ones those on a revision in `serving` come first, then the larger share of failing requests, then of
+    the time in which they failed, then the earlier onset; ended ones by their end, the latest first. The primary cause
+    is the first, if it is active.
     """
     active: list[Finding] = []
     ended: list[Finding] = []
@@ -140,7 +148,7 @@ def ordered(findings: Iterable[Finding], serving: Sequence[str] = ()) -> list[Fi
     for finding in findings:
         place = rest if finding.status != "failed" else active if finding.active else ended
         place.append(finding)
-    active.sort(key=lambda f: (not set(f.revisions) & set(serving), -f.share, f.started or "", f.cause))
+    active.sort(key=lambda f: (not set(f.revisions) & set(serving), -f.share, -f.time_share, f.started or "", f.cause))
     ended.sort(key=lambda f: f.cause)
     ended.sort(key=lambda f: f.ended or "", reverse=True)
     rest.sort(key=lambda f: (STATUSES.index(f.status), f.cause))

@@ -43,6 +43,11 @@ class Case:
         return self.requests[settled(self.requests, self.evidence.pulled, refusing)]
 
     @cached_property
+    def failed_requests(self) -> pd.DataFrame:
+        """The requests that failed, whoever failed them."""
+        return self.requests[self.requests["failed"]]
+
+    @cached_property
     def opened(self) -> pd.DataFrame:
         """The requests that became sockets."""
         return self.requests[self.requests["http_request_status"] == SWITCHING_PROTOCOLS]

@@ -28,7 +28,7 @@ def requests(logs: pd.DataFrame, scope: Scope) -> pd.DataFrame:
 
     `path` its shape (ids replaced by `*`), `client` the first product of its user agent, `request_kind` method, path
     and client, `websocket` whether it was a handshake, `failed`, `ended` when its entry was written (its start and
-    its latency).
+    its latency), `weight` how many entries the row stands for.
 
     A kind names the client because clients differ: a browser's token may be accepted where a test's header is not,
     and a change in who calls must not look like a change in how they are answered.
@@ -42,7 +42,15 @@ def requests(logs: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     rows["failed"] = refused.mask(rows["websocket"], rows["http_request_status"] != SWITCHING_PROTOCOLS).astype(bool)
     rows["ended"] = rows["timestamp"] + pd.to_timedelta(rows["http_request_latency"].fillna(0), unit="s")
     rows["platform_text"] = _distinct(rows["text"], platform_text)
+    rows["weight"] = weight(rows)
     return rows.reset_index(drop=True)
+
+
+def weight(logs: pd.DataFrame) -> pd.Series:
+    """How many entries each row stands for: one, or what a source that reduces entries to samples says."""
+    if "entry_count" not in logs:
+        return pd.Series(1, index=logs.index, dtype="int64")
+    return logs["entry_count"].fillna(1).astype("int64")
 
 
 def settled(requested: pd.DataFrame, pulled: pd.Timestamp, refusing: Collection[str]) -> pd.Series:
@@ -90,9 +98,11 @@ def platform_text(text: object) -> str:
 
 
 def kind_counts(requested: pd.DataFrame) -> pd.DataFrame:
-    """Requests by `revision_name` and `request_kind`: columns `count` and `failed`, as whole numbers."""
-    counted = requested.groupby(["revision_name", "request_kind"], observed=True)["failed"]
-    return counted.agg(count="size", failed="sum").reset_index().astype({"count": int, "failed": int})
+    """Requests by `revision_name` and `request_kind`: columns `count` and `failed`, as whole numbers of entries."""
+    weighed = requested.assign(failed=requested["failed"] * requested["weight"])
+    counted = weighed.groupby(["revision_name", "request_kind"], observed=True)
+    totals = counted.agg(count=("weight", "sum"), failed=("failed", "sum"))
+    return totals.reset_index().astype({"count": int, "failed": int})
 
 
 def _distinct(column: pd.Series, function: object) -> pd.Series:
