@@ -93,7 +93,7 @@ def _good(case: Case, revision: str, because: str) -> dict[str, str]:
 
 def _sequence_row(row: dict[str, Any]) -> dict[str, Any]:
     names = ("order", "group", "title", "first_seen_time", "last_seen_time", "count", "revisions", "follows",
-             "follows_count", "background", "kind")  # fmt: skip
+             "follows_count", "follows_because", "background", "kind")  # fmt: skip
     return {name: _plain(row[name]) for name in names}
 
 

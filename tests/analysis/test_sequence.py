@@ -29,6 +29,31 @@ def test_the_incident(evidence):
     }
 
 
+def test_the_reason_is_said(evidence):
+    """An order alone is no consequence: the reader must see what else speaks for it."""
+    sequence = Case(evidence(INCIDENT)).sequence
+    near = "on the same instance, or in the same trace, at most 60 s before"
+    assert dict(zip(sequence["title"], sequence["follows_because"], strict=True)) == {
+        "HTTP 403 on /ws": "",
+        "HTTP 503 on /ws · malformed response": "the platform says that the instance failed, which ended: "
+        f"Container called exit(3); {near}",
+        "NameError: DatabaseSessionManager": "",
+        "Container called exit(3)": f"the instance ended after it; {near}",
+    }
+
+
+def test_an_error_in_the_same_trace_leads(evidence):
+    """An application that writes the request's trace names the request that its error failed, on whatever instance."""
+    base = {"revision": "chat-00001-aaa", "trace": "projects/p/traces/1"}
+    rows = [
+        base | {"log": "stderr", "at": "10:00:00.5", "instance": "a", "text": "ERROR pool exhausted"},
+        base | REFUSED | {"at": "10:00:00", "instance": "b", "status": 500},
+        base | {"log": "stderr", "at": "10:00:30", "instance": "b", "text": "ERROR pool exhausted", "trace": None},
+    ]
+    made = by_title(Case(evidence({"frames": {"logs": rows}})))
+    assert made["HTTP 500 on /ws"][1] == "pool exhausted"
+
+
 CRASH = {"log": "varlog%2Fsystem", "severity": "WARNING", "text": "Container called exit(3)."}
 REFUSED = {"log": "requests", "status": 503, "url": "https://chat/ws", "latency": 2.0}
 

@@ -17,6 +17,7 @@ from incident.analysis.changes import in_play, missing_revisions, revision_chang
 from incident.analysis.checks import checks, positive_sign
 from incident.analysis.effects import ENOUGH, change_effects
 from incident.analysis.errors import error_entries, error_groups
+from incident.analysis.onset import Incident, incident
 from incident.analysis.requests import SWITCHING_PROTOCOLS, kind_counts, requests, settled
 from incident.analysis.sequence import error_sequence
 from incident.evidence import Evidence
@@ -63,9 +64,14 @@ class Case:
         return error_groups(self.entries)
 
     @cached_property
+    def incident(self) -> Incident | None:
+        """When requests failed beyond the usual: see `analysis.onset.incident`."""
+        return incident(self.settled_requests)
+
+    @cached_property
     def sequence(self) -> pd.DataFrame:
         """The groups in their order: see `analysis.sequence.error_sequence`."""
-        return error_sequence(self.entries, self.groups, self.evidence.scope)
+        return error_sequence(self.entries, self.groups, self.settled_requests, self.incident)
 
     @cached_property
     def revisions(self) -> pd.DataFrame:

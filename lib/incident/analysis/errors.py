@@ -14,7 +14,7 @@ import re
 import pandas as pd
 
 from incident import platform
-from incident.analysis.requests import requests
+from incident.analysis.requests import requests, weight
 from incident.analysis.tracebacks import read_traceback, rejoined
 from incident.scope import Scope
 
@@ -52,12 +52,13 @@ def error_entries(logs: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     """The entries that are errors, oldest first: the columns of `logs` and these.
 
     `group` a stable id, `kind` request, exception, system or line, `title` the group's name, `ended` when the entry
-    was written (a request's timestamp is its start), `exception_message` what an exception said, else empty.
+    was written (a request's timestamp is its start), `exception_message` what an exception said, else empty, `weight`
+    how many entries the row stands for; and, null where it is no request, the columns of `requests`.
     """
     requested = requests(logs, scope)
     failed = requested[requested["failed"]]
     other = rejoined(logs[logs["http_request_status"].isna()])
-    lines = other.assign(ended=other["timestamp"]).join(_read_lines(other))
+    lines = other.assign(ended=other["timestamp"], weight=weight(other)).join(_read_lines(other))
     lines = lines[lines["title"] != ""]
     entries = pd.concat([failed.assign(**_request_titles(failed)), lines], ignore_index=True)
     entries["group"] = _ids(entries["kind"] + "\0" + entries["identity"])
@@ -73,7 +74,7 @@ def error_groups(entries: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in GROUP_COLUMNS.items()})
     grouped = entries.groupby("group", sort=False)
     groups = grouped.agg(
-        kind=("kind", "first"), title=("title", "first"), count=("group", "size"),
+        kind=("kind", "first"), title=("title", "first"), count=("weight", "sum"),
         first_seen_time=("timestamp", "min"), last_seen_time=("timestamp", "max"),
         revisions=("revision_name", lambda names: list(dict.fromkeys(names.dropna()))),
         representative=("text", "first"),

@@ -1,7 +1,8 @@
 """Which entries have one of another group shortly before them, for all groups at once.
 
-Reads error entries. Near means within a minute, on the same instance; on the same revision, where the entry names no
-instance or the other group never spoke of that instance. An entry stands at its end: a request's time is its start.
+Reads error entries. Near means within a minute, on the same instance or in the same trace; on the same revision, where
+the entry names no instance or the other group never spoke of that instance. An entry stands at its end: a request's
+time is its start.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ def near(entries: pd.DataFrame, leaders: Sequence[str], side: Side = "before") -
     """For each entry (row) and each leading group (column), whether one of that group is near, on one side of it."""
     same_instance = near_by(entries, leaders, "instance_id", side)
     same_revision = near_by(entries, leaders, "revision_name", side)
+    led_traces = entries.loc[entries["group"].isin(leaders), "trace"].dropna()
+    same_trace = near_by(entries[entries["trace"].isin(led_traces)], leaders, "trace", side)
     spoken_of = pd.crosstab(entries["instance_id"].astype("object"), entries["group"]) > 0
     instances = entries["instance_id"].astype("object")
     known = spoken_of.reindex(columns=leaders, fill_value=False).reindex(instances, fill_value=False)
-    return same_instance | (same_revision & ~known.set_axis(entries.index))
+    same_trace = same_trace.reindex(entries.index, fill_value=False)
+    return same_instance | same_trace | (same_revision & ~known.set_axis(entries.index))
 
 
 def near_by(entries: pd.DataFrame, leaders: Sequence[str], by: str, side: Side) -> pd.DataFrame:

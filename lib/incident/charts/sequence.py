@@ -59,6 +59,7 @@ class Frames:
     bars: pd.DataFrame
     bands: pd.DataFrame
     first: pd.DataFrame
+    apart: str
 
     @property
     def tallest(self) -> dict[str, Any] | None:
@@ -94,7 +95,8 @@ def frames(case: Case, at: Places) -> Frames:
     bands = bars.revision_bands(case.evidence.revisions, case.changes, case.entries, bars.Edges(start, end, width))
     lanes = bars.error_lanes(case.sequence, case.entries, case.evidence.scope.start, width)
     counts = bars.error_bars(case.entries, lanes, bars.bar_edges(start, end, width, bands["start"]))
-    return Frames(scale, width, lanes, counts, bands, bars.first_seconds(lanes, scale.pixels(bars.LEAST_PIXELS)))
+    first = bars.first_seconds(lanes, scale.pixels(bars.LEAST_PIXELS))
+    return Frames(scale, width, lanes, counts, bands, first, background_words(case))
 
 
 def _places_and_frames(case: Case, layout: Layout) -> tuple[Places, Frames]:
@@ -124,7 +126,7 @@ def draw_lanes(canvas: Canvas, at: Places, drawn: Frames, top: float, words: str
         _lane(canvas, at, row, lines.bases[lane], raised, WIDE_INDENT if len(drawn.lanes) > 9 else INDENT)
     _bars(canvas, at, drawn, lines)
     if lines.background is not None:
-        _background_head(canvas, at, lines.background)
+        _background_head(canvas, at, lines.background, drawn.apart)
     if at.panel:
         first_seconds_panel(canvas, at.panel, drawn.lanes, drawn.first, drawn.bands, lines.bases, top)
     return time_axis(canvas, drawn.scale, lines.bottom, "right" if at.above else "")
@@ -218,9 +220,9 @@ def _background_labels(canvas: Canvas, at: Places, row: dict[str, Any], base: fl
     canvas.fitted(left + 20, base - 3, row["title"], limit, size=size, color="mute")
 
 
-def _background_head(canvas: Canvas, at: Places, y: float) -> None:
+def _background_head(canvas: Canvas, at: Places, y: float, words: str) -> None:
     canvas.line((canvas.layout.margin, at.counts), (y + 0.5, y + 0.5), "mute")
-    canvas.text(canvas.layout.margin, y + canvas.layout.small * 1.4, background_words(), canvas.layout.small, "mute")
+    canvas.text(canvas.layout.margin, y + canvas.layout.small * 1.4, words, canvas.layout.small, "mute")
 
 
 def _bars(canvas: Canvas, at: Places, drawn: Frames, lines: Lines) -> None:

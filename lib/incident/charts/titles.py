@@ -12,12 +12,13 @@ from typing import Any
 
 import pandas as pd
 
+from incident.analysis import background
 from incident.analysis.bars import FOLDS
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
 from incident.analysis.nearness import WITHIN
 from incident.analysis.rows import missing_number
-from incident.analysis.sequence import BACKGROUND_REVISIONS, MOST
+from incident.analysis.sequence import MOST
 from incident.charts.words import (
     NAMED,
     SPACE,
@@ -65,8 +66,8 @@ def sequence_title(case: Case) -> str:
         return f"No error entries: nothing found in {total}"
     asked = found[~found["background"]]
     if asked.empty:
-        background = f"{counted(len(found), 'group')}, {counted(int(found['count'].sum()), 'entry')}"
-        return f"Only background errors: {background}, each on {BACKGROUND_REVISIONS} revisions or more"
+        counts = f"{counted(len(found), 'group')}, {counted(int(found['count'].sum()), 'entry')}"
+        return f"Only background errors: {counts}, each {background.rule(case.incident)}"
     return _sequence_words(asked.to_dict("records"), case) + _how_many(len(found))
 
 
@@ -203,6 +204,6 @@ def _under_way(builds: pd.DataFrame) -> str:
     return f", {which}under way since {listed(since)}" if since else ""
 
 
-def background_words() -> str:
+def background_words(case: Case) -> str:
     """The heading of the background lanes."""
-    return f"Background: spread over {BACKGROUND_REVISIONS} or more revisions"
+    return f"Background: {background.rule(case.incident)}"

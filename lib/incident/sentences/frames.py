@@ -76,5 +76,5 @@ def _group_line(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
 
 
 def follows_words(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    """What a group follows, and in how many of its entries."""
-    return f"follows {titles[row['follows']]} in {row['follows_count']} of {row['count']}"
+    """What a group follows, in how many of its entries, and why that is said."""
+    return f"follows {titles[row['follows']]} in {row['follows_count']} of {row['count']} ({row['follows_because']})"
