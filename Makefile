@@ -26,8 +26,9 @@ $(READY): requirements.lock pyproject.toml
 drill: setup
 	@$(BIN)/incident drill
 
+# A file's tests stay together, since they may share what is costly to set up.
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # What takes minutes, or needs servers of its own; what is not installed is skipped by name.
 slow: setup $(SERVERS)/.ready
