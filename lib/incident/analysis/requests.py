@@ -34,7 +34,7 @@ def requests(logs: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     and a change in who calls must not look like a change in how they are answered.
     """
     rows = logs[logs["http_request_status"].notna()].copy()
-    rows["path"] = _distinct(rows["http_request_url"], path_shape)
+    rows["path"] = _distinct(_without_query(rows["http_request_url"]), path_shape)
     rows["client"] = _distinct(rows["http_request_user_agent"], client)
     rows["request_kind"] = rows["http_request_method"].astype("str") + " " + rows["path"] + " by " + rows["client"]
     rows["websocket"] = rows["path"] == scope.websocket_path
@@ -78,6 +78,11 @@ def path_shape(url: object) -> str:
     except ValueError:
         path = ""
     return "/".join("*" if VARIABLE_SEGMENT.fullmatch(part) else part for part in path.split("/")) or "/"
+
+
+def _without_query(urls: pd.Series) -> pd.Series:
+    """URLs up to their query: nearly each has one of its own, and few paths are left without it."""
+    return urls.str.replace(r"[?#].*", "", regex=True)
 
 
 def client(user_agent: object) -> str:
