@@ -2,7 +2,7 @@
 
     python benchmarks/findings.py [--entries 200000] [--repeat 3]
 
-The entries are those of `pull.py`. Each figure is the median of its rounds in this one process, of the processor's time;
+The entries are those of `pull.py`. Each figure is the median of its rounds in this one process, of processor time;
 each part is timed by itself, in the order in which a summary needs them, so that what an earlier part has computed is
 not counted again.
 """

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from incident.findings import UsageError
-from incident.runbook import load_runbook, notebook_paths, package_folder, plan, read_page
+from incident.runbook import chosen, load_runbook, notebook_paths, package_folder, plan, read_page
 from incident.scope import Parameters
 
 MATTER = """title: Handshakes are refused with 403
@@ -144,3 +144,26 @@ def test_an_unknown_notebook_is_refused(tmp_path):
     runbook = page(tmp_path, changed("notebooks", "notebooks: [4-why]\n"))
     with pytest.raises(UsageError, match=r"^runbook 'refused': notebook '4-why' is not known: use .*why"):
         notebook_paths(runbook)
+
+
+@pytest.mark.parametrize(
+    ("notebooks", "run", "left_out"),
+    [("all", 6, 0), ("none", 0, 6), ("why", 1, 5), ("postmortem,what-failed", 2, 4)],
+)
+def test_some_notebooks_may_be_left_out(notebooks, run, left_out):
+    """Evidence and verdict are worth having without a kernel; what was left out is known by name."""
+    page = chosen(load_runbook("websocket-outage"), notebooks)
+    assert (len(page.notebooks), len(page.left_out)) == (run, left_out)
+    assert list(page.notebooks) == [
+        name for name in load_runbook("websocket-outage").notebooks if name in page.notebooks
+    ]
+
+
+def test_a_notebook_that_the_runbook_does_not_have():
+    """A name that is wrong by a letter must not run nothing."""
+    with pytest.raises(UsageError) as error:
+        chosen(load_runbook("websocket-outage"), "why,whyy")
+    assert str(error.value) == (
+        "--notebooks: 'whyy' is not in websocket-outage: use all, none, or some of what-failed, what-changed, "
+        "does-it-connect, why, is-it-fixed, postmortem"
+    )

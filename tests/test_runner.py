@@ -44,8 +44,8 @@ def write_notebooks(folder: Path, cells: dict[str, list[str]]) -> Path:
 def start(tmp_path, evidence):
     """A function that runs a runbook of some notebooks on recorded evidence; it gives what `run` gives."""
 
-    def run(names, steps=None, told=lambda text: None, **cells):
-        page = replace(load_runbook("websocket-outage"), notebooks=tuple(names))
+    def run(names, steps=None, told=lambda text: None, left_out=(), **cells):
+        page = replace(load_runbook("websocket-outage"), notebooks=tuple(names), left_out=tuple(left_out))
         parameters = plan(page, [("project", "my-project"), ("region", "us-central1"), ("service", "chat")])
         notebooks = write_notebooks(tmp_path / "notebooks", cells or BEHAVIOUR)
         fakes = runner.Steps(
@@ -163,8 +163,12 @@ def test_two_runs_of_one_second_do_not_meet(start, tmp_path):
 
 
 def test_the_report_is_kept_in_both_forms(start):
-    """It is sealed with the run: what was told to people is what can be read years later."""
-    finished = start([])
+    """It is sealed with the run, with what was left out: what was told to people is what can be read years later."""
+    finished = start([], left_out=["why", "postmortem"])
+    assert finished.summary["notes"][-1] == (
+        "notebooks left out: why, postmortem; to run them on this evidence: incident run websocket-outage "
+        f"--source run:{finished.summary['run_id']} --notebooks why,postmortem"
+    )
     html, text = ((finished.folder / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
     assert finished.summary["run_id"] in html
     assert text.startswith("# chat: OK: no handshake was tried\n")
@@ -174,7 +178,7 @@ def test_the_report_is_kept_in_both_forms(start):
 def test_a_report_that_cannot_be_made_is_a_gap(start, monkeypatch):
     """A mistake in the report must not cost the run, nor pass unseen."""
 
-    def fails(case, summary):
+    def fails(*_):
         raise ValueError("no words")
 
     monkeypatch.setattr(report, "report_html", fails)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -32,7 +32,8 @@ COMMAND_DEFAULTS = {"source": "cloud"}
 class Runbook:
     """A page: what the runner needs of its front matter, and the prose that people read.
 
-    `notebooks` are names without numbers, in the order they run. `needs` are the roles that a live run takes.
+    `notebooks` are names without numbers, in the order they run. `needs` are the roles that a live run takes,
+    `left_out` the notebooks that this run was told not to run.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Runbook:
     prose: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class _Page(yaml.BaseLoader):  # type: ignore[misc]  # yaml has no types
@@ -175,6 +177,25 @@ def plan(runbook: Runbook, command_line: Iterable[tuple[str, str]], overrides: I
     if "run_dir" in {**runbook.parameters, **given}:
         raise UsageError("parameter 'run_dir' is set by the run itself: leave it out; --outputs DIR says where runs go")
     return Parameters.read({**COMMAND_DEFAULTS, "incident": runbook.name, **runbook.parameters, **given})
+
+
+def chosen(runbook: Runbook, notebooks: str) -> Runbook:
+    """The runbook with only some of its notebooks: `all`, `none`, or names with commas, in the runbook's own order.
+
+    A name that the runbook does not have is a `UsageError`.
+
+    >>> chosen(load_runbook("websocket-outage"), "why,what-failed").notebooks
+    ('what-failed', 'why')
+    """
+    if notebooks in ("all", "none"):
+        names = list(runbook.notebooks) if notebooks == "all" else []
+    else:
+        names = notebooks.split(",")
+    if unknown := [name for name in names if name not in runbook.notebooks]:
+        known = ", ".join(runbook.notebooks)
+        raise UsageError(f"--notebooks: {unknown[0]!r} is not in {runbook.name}: use all, none, or some of {known}")
+    run, left = ([name for name in runbook.notebooks if (name in names) is wanted] for wanted in (True, False))
+    return replace(runbook, notebooks=tuple(run), left_out=tuple(left))
 
 
 def notebook_paths(runbook: Runbook, folder: Path | None = None) -> dict[str, Path]:

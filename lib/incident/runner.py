@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from jupyter_client.manager import AsyncKernelManager
@@ -32,6 +32,9 @@ from incident.scope import Parameters, rfc3339
 from incident.sentences import safe, verdict
 from incident.sources import gather as sources
 from incident.tables import handshake_table
+
+if TYPE_CHECKING:
+    from incident.report.pictures import Drawn
 
 NOTEBOOKS = "notebooks"
 RUN_DIR = ".."
@@ -114,7 +117,7 @@ def run(
 def _run(job: _Job, paths: Mapping[str, Path], kernels: Kernels, environ: Mapping[str, str]) -> Finished:
     # A kernel is a process of its own and may start meanwhile; what only this process could do (importing papermill
     # takes seconds) waits, since it would slow the handshakes that are being timed, and the verdict.
-    kernel = in_background(kernels.start)
+    kernel = in_background(kernels.start) if paths else None
     job.progress(f"run {job.folder.run_id} of {job.runbook.name}: asking {safe(job.parameters.source)}")
     evidence = job.steps.gather(
         job.parameters, now=job.steps.now, environ=environ, outputs=job.folder.outputs,
@@ -124,9 +127,11 @@ def _run(job: _Job, paths: Mapping[str, Path], kernels: Kernels, environ: Mappin
     found = job.steps.summary(evidence)
     job.say(verdict(found))
     case = Case(evidence)
-    broken = [*_run_notebooks(job, paths, kernels, kernel), *_draw_charts(job, case)]
+    broken = _run_notebooks(job, paths, kernels, kernel)
+    charts = _drawn(case)
+    broken += _write_charts(job, charts)
     whole = _whole_summary(job, found, broken)
-    if unwritten := _write_reports(job, case, whole):
+    if unwritten := _write_reports(job, case, whole, charts):
         broken += unwritten
         whole = _whole_summary(job, found, broken)
     _keep(job, evidence, whole)
@@ -144,7 +149,7 @@ def _leave_page(job: _Job, incident: Path) -> None:
 
 
 def _run_notebooks(
-    job: _Job, paths: Mapping[str, Path], kernels: Kernels, kernel: Future[AsyncKernelManager]
+    job: _Job, paths: Mapping[str, Path], kernels: Kernels, kernel: Future[AsyncKernelManager] | None
 ) -> list[Gap]:
     """Run the notebooks, SIDE_BY_SIDE at a time, the first in `kernel`; the gaps that they leave, in their order."""
     gaps: list[Gap] = []
@@ -154,7 +159,7 @@ def _run_notebooks(
             if len(running) == SIDE_BY_SIDE:
                 gaps += _finish(job, *running.popleft())
             job.progress(f"notebook {number} of {len(paths)}: {name}")
-            ready = kernel if number == 1 else in_background(kernels.start)
+            ready = kernel if number == 1 and kernel else in_background(kernels.start)
             running.append((name, path, in_background(_execute, job, path, kernels, ready)))
         while running:
             gaps += _finish(job, *running.popleft())
@@ -177,32 +182,41 @@ def _finish(job: _Job, name: str, path: Path, executed: Future[Executed]) -> lis
     return [gap]
 
 
-def _draw_charts(job: _Job, case: Case) -> list[Gap]:
-    """Write each chart as PNG and SVG; one that cannot be drawn is a gap, and costs nobody the run."""
-    from incident.charts import CHARTS  # matplotlib, while nothing waits for it any more
+def _drawn(case: Case) -> Mapping[str, Drawn | str]:
+    """Every chart of a case, drawn once for the files and the report."""
+    from incident.report.pictures import drawn  # matplotlib, while nothing waits for it any more
 
+    return drawn(case)
+
+
+def _write_charts(job: _Job, charts: Mapping[str, Drawn | str]) -> list[Gap]:
+    """Write each chart as PNG and SVG; one that could not be drawn is a gap, and costs nobody the run."""
     folder, gaps = job.folder.building / "charts", []
     folder.mkdir(mode=0o700)
-    for name, draw in CHARTS.items():
-        try:
-            chart = draw(case)
-            (folder / f"{name}.png").write_bytes(chart.png())
-            (folder / f"{name}.svg").write_bytes(chart.svg())
-        except Exception as error:
-            why = f"{name} could not be drawn: {_words(error)}"
+    for name, chart in charts.items():
+        if isinstance(chart, str):
+            why = f"{name} could not be drawn: {_words(chart)}"
             gaps.append(Gap("charts", why, "run again with a newer version; the notebooks have the same numbers"))
             job.progress(f"chart {why}")
+            continue
+        (folder / f"{name}.png").write_bytes(chart.png)
+        (folder / f"{name}.svg").write_bytes(chart.svg["light", "wide"])
     return gaps
 
 
-def _write_reports(job: _Job, case: Case, summary: Mapping[str, Any]) -> list[Gap]:
+def _write_reports(
+    job: _Job, case: Case, summary: Mapping[str, Any], charts: Mapping[str, Drawn | str]
+) -> list[Gap]:  # fmt: skip
     """Write the report in both forms; one that cannot be made is a gap, and costs nobody the run."""
-    from incident.report import report_html, report_markdown  # matplotlib again
+    from incident.report import report_html, report_markdown  # matplotlib, while nothing waits for it any more
 
     gaps = []
-    for name, report in {"report.html": report_html, "report.md": report_markdown}.items():
+    reports: dict[str, Callable[[], str]] = {
+        "report.html": lambda: report_html(case, summary, charts), "report.md": lambda: report_markdown(case, summary),
+    }  # fmt: skip
+    for name, report in reports.items():
         try:
-            (job.folder.building / name).write_text(report(case, summary), encoding="utf-8")
+            (job.folder.building / name).write_text(report(), encoding="utf-8")
         except Exception as error:
             why = f"{name} could not be made: {_words(error)}"
             gaps.append(Gap("report", why, "run again with a newer version; the notebooks say the same"))
@@ -245,7 +259,16 @@ def _whole_summary(job: _Job, found: Mapping[str, Any], broken: Sequence[Gap]) -
         "finished": rfc3339(job.steps.now()),
         **found,
         "gaps": [*found["gaps"], *(gap.as_json() for gap in broken)],
+        "notes": [*found["notes"], *_left_out(job)],
     }
+
+
+def _left_out(job: _Job) -> list[str]:
+    """That notebooks were left out, and the command that runs them on the same evidence."""
+    if not (names := job.runbook.left_out):
+        return []
+    command = f"incident run {job.runbook.name} --source run:{job.folder.run_id} --notebooks {','.join(names)}"
+    return [f"notebooks left out: {', '.join(names)}; to run them on this evidence: {command}"]
 
 
 def _keep(job: _Job, evidence: Evidence, summary: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -202,25 +202,32 @@ def fit(text: str, limit: float, sizes: Sequence[float], bold: bool = False) -> 
     for size in sizes:
         if text_width(shown, size, bold) <= limit:
             return size, shown
-    lengths = range(1, len(shown))
-    fitting = bisect_right(lengths, limit, key=lambda n: text_width(shown[:n].rstrip() + "…", sizes[-1], bold))
+    fitting = _fitting(len(shown) - 1, limit, lambda n: text_width(shown[:n].rstrip() + "…", sizes[-1], bold))
     return sizes[-1], shown[: max(fitting, 1)].rstrip() + "…"
 
 
 def wrap(text: str, limit: float, size: float, bold: bool = False) -> list[str]:
     """Lines of at most `limit` pixels, broken at spaces; a word longer than a line is broken where it must."""
-    lines = [""]
-    for word in text.split(" "):
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if text_width(joined, size, bold) <= limit:
-            lines[-1] = joined
-            continue
-        lines.append(word)
-        while text_width(lines[-1], size, bold) > limit and len(lines[-1]) > 1:
-            whole = lines.pop()
-            cut = max(1, bisect_right(range(1, len(whole)), limit, key=lambda n: text_width(whole[:n], size, bold)))
-            lines += [whole[:cut], whole[cut:]]
+    words, lines = text.split(" "), []
+    while words:
+        line, words = _first_line(words, limit, size, bold)
+        lines.append(line)
     return [line for line in lines if line] or [""]
+
+
+def _first_line(words: list[str], limit: float, size: float, bold: bool) -> tuple[str, list[str]]:
+    """The first line of some words, and what is left of them."""
+    fit = _fitting(len(words), limit, lambda n: text_width(" ".join(words[:n]).lstrip(), size, bold))
+    if fit:
+        return " ".join(words[:fit]).lstrip(), words[fit:]
+    word = words[0]
+    cut = max(1, _fitting(len(word) - 1, limit, lambda n: text_width(word[:n], size, bold)))
+    return word[:cut], [word[cut:], *words[1:]]
+
+
+def _fitting(most: int, limit: float, width: Callable[[int], float]) -> int:
+    """How many of `most` parts fit in `limit` pixels; measuring is what costs, so half of what is left at a time."""
+    return bisect_right(range(1, most + 1), limit, key=width)
 
 
 def overlaps(one: Box, other: Box) -> bool:

@@ -15,9 +15,18 @@ from incident.cli.options import json_option, outputs_option, scope_options
 @click.argument("runbook")
 @scope_options
 @click.option("-p", "overrides", multiple=True, metavar="NAME=VALUE", help="Set any parameter; repeat for more.")
+@click.option(
+    "--notebooks",
+    default="all",
+    show_default=True,
+    metavar="NAMES",
+    help="all, none, or some with commas: why,what-failed.",
+)
 @outputs_option
 @json_option
-def run(runbook: str, overrides: tuple[str, ...], outputs: Path, as_json: bool, **options: tuple[str, ...]) -> None:
+def run(
+    runbook: str, overrides: tuple[str, ...], notebooks: str, outputs: Path, as_json: bool, **options: tuple[str, ...]
+) -> None:  # fmt: skip
     """Run a runbook: gather evidence, say what failed and why, keep it all.
 
     RUNBOOK is a name such as websocket-outage, or a path to a page.
@@ -26,6 +35,7 @@ def run(runbook: str, overrides: tuple[str, ...], outputs: Path, as_json: bool, 
         incident run websocket-outage --project my-project \\
             --region us-central1 --service chat
         incident run websocket-outage --source sample:staging
+        incident run websocket-outage --source run:latest --notebooks why
 
     Exit code: 0 ok, 3 failed, 4 uncertain, 1 the run broke, 2 wrong usage.
     """
@@ -35,7 +45,7 @@ def run(runbook: str, overrides: tuple[str, ...], outputs: Path, as_json: bool, 
     page = books.load_runbook(runbook)
     given = [(name, value) for name, values in options.items() for value in values]
     finished = runner.run(
-        page, books.plan(page, given, overrides), outputs=outputs,
+        books.chosen(page, notebooks), books.plan(page, given, overrides), outputs=outputs,
         say=lambda text: click.echo(text, err=as_json), progress=lambda text: click.echo(text, err=True),
     )  # fmt: skip
     click.echo(f"\nkept: {finished.folder}", err=as_json)

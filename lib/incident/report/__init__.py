@@ -16,17 +16,18 @@ from incident.report import html, markdown, parts
 from incident.report.blocks import Block, Excerpt, Paragraph, Section
 from incident.report.computed import how
 from incident.report.head import facts, headline, origin, primary, way_back
-from incident.report.pictures import drawn
+from incident.report.pictures import Drawn, drawn
 from incident.report.story import dated, part, people
 
 __all__ = ["report_html", "report_markdown"]
 
 
-def report_html(case: Case, summary: Mapping[str, Any]) -> str:
+def report_html(case: Case, summary: Mapping[str, Any], charts: Mapping[str, Drawn | str] | None = None) -> str:
     """One HTML file: the answer in its first screen, then what shows it, what is missing, how it was computed.
 
     It needs no network and no script, and its policy allows neither. `summary` is that of `incident.answer.summary`
-    or of a run's `summary.json`, made from the same case.
+    or of a run's `summary.json`, made from the same case; `charts` are
+    those of `pictures.drawn`, where they are drawn already.
     """
     story = postmortem(case, judged(case))
     sections = [
@@ -38,7 +39,7 @@ def report_html(case: Case, summary: Mapping[str, Any]) -> str:
     head = html.head(
         summary["status"], headline(summary), origin(summary), [facts(summary), *way_back(summary), dated(story)]
     )
-    return html.page(headline(summary), head, sections, drawn(case))
+    return html.page(headline(summary), head, sections, drawn(case) if charts is None else charts)
 
 
 def report_markdown(case: Case, summary: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Every chart of a case in both layouts and both themes, as a report holds them.
 
-A chart is drawn once a layout, and the dark one is the light one with each colour exchanged for that of the same name,
-which a test compares with the drawing. It takes half the time, and drawing is what takes time in a report.
+A chart is drawn once a layout, for the report and for the files beside it, and the dark one is the light one with each
+colour exchanged for that of the same name, which a test compares with the drawing. It takes half the time, and drawing
+is what takes time in a report.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ COLOUR = re.compile(rb"(?<=: )#[0-9a-f]{6}")
 
 @dataclass(frozen=True)
 class Drawn:
-    """A chart: its title and caption, and its SVG by (theme, layout)."""
+    """A chart: its title and caption, its wide light form as PNG, and its SVG by (theme, layout)."""
 
     title: str
     caption: str
+    png: bytes
     svg: dict[tuple[str, str], bytes]
 
 
@@ -46,11 +48,12 @@ def _each(draw: Callable[..., Any], case: Case) -> Drawn | str:
     try:
         charts = {layout: draw(case, layout, LIGHT.name) for layout in LAYOUTS}
         light = {layout: chart.svg() for layout, chart in charts.items()}
+        png = charts["wide"].png()
     except Exception as error:  # a report without a picture is worth more than none: the tables have the same numbers
         return f"{type(error).__name__}: {error}"
     svg = {(LIGHT.name, layout): text for layout, text in light.items()}
     svg |= {(DARK.name, layout): dark(text) for layout, text in light.items()}
-    return Drawn(charts["wide"].title, charts["wide"].caption, svg)
+    return Drawn(charts["wide"].title, charts["wide"].caption, png, svg)
 
 
 def _colours() -> dict[bytes, bytes]:
