@@ -51,10 +51,15 @@ def ruled_out(causes: Sequence[Finding]) -> Sentence:
 
 def unchecked(causes: Sequence[Finding], evidence: Evidence) -> Sentence:
     """The causes that could not be decided, then every gap, each with what would settle it."""
-    undecided = (found for found in causes if found.status == "uncertain")
-    lines = [f"{found.cause}: {found.because}. Remedy: {found.remedy}." for found in undecided]
+    lines = [_undecided(found) for found in causes if found.status == "uncertain"]
     lines += [f"Gap in {gap(missing.as_json())}." for missing in evidence.gaps]
     return Sentence("\n".join(map(safe, lines)) or "Every known cause was decided, and no evidence is missing.")
+
+
+def _undecided(found: Finding) -> str:
+    """Why a cause could not be decided, all that is missing, and what would settle it."""
+    more = [missing for missing in found.missing if missing not in (found.because, found.remedy)]
+    return f"{'; '.join([f'{found.cause}: {found.because}', *more])}. To settle it: {found.remedy}."
 
 
 def revisions(case: Case) -> Sentence:

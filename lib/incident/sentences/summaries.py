@@ -61,6 +61,7 @@ def verdict(summary: Mapping[str, Any], width: int = 80) -> str:
     for found in summary["causes"]:
         if found["status"] == "failed":
             lines += _labelled("Cause" if found["active"] else "Ended", cause(found), width)
+    lines += _others(summary["causes"], width)
     lines += _mending(summary, width)
     lines += _sequence_lines(summary["error_sequence"], width)
     lines += _change_lines(summary, width)
@@ -83,6 +84,15 @@ def missing_revision(name: str) -> str:
     '00138 does not exist: it never came to be, or it was deleted.'
     """
     return f"{name.rpartition('-')[2]} does not exist: it never came to be, or it was deleted."
+
+
+def _others(causes: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    """The causes that were not found, by name alone: those that could not be decided, then those ruled out."""
+    lines = []
+    for label, status in (("Undecided", "uncertain"), ("Ruled out", "ok")):
+        if names := [found["cause"] for found in causes if found["status"] == status]:
+            lines += _labelled(label, ", ".join(names), width)
+    return lines
 
 
 def _sequence_lines(sequence: Sequence[Mapping[str, Any]], width: int) -> list[str]:
