@@ -376,6 +376,10 @@ ANSWER_MALFORMED = Answer(
     "ANSWER_MALFORMED", 503, "Service Unavailable", _PLAIN, "Service Unavailable", OBSERVED, text=MALFORMED_RESPONSE,
     verified=False,
 )  # fmt: skip
+ANSWER_UPSTREAM_RESET = Answer(
+    "ANSWER_UPSTREAM_RESET", 503, "Service Unavailable", _PLAIN, UPSTREAM_RESET.format(reason="protocol error"),
+    "https://github.com/GoogleCloudPlatform/cloud-run-samples/issues/223",
+)  # fmt: skip
 ANSWER_TIMEOUT = Answer(
     "ANSWER_TIMEOUT", 504, "Gateway Timeout", _PLAIN, "upstream request timeout", REQUEST_TIMEOUT_PAGE,
     text=REQUEST_TIMEOUT, verified=False,

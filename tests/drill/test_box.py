@@ -20,7 +20,8 @@ from incident.drill.box import Box
 from incident.drill.entries import nanoseconds
 from incident.drill.gcloud_files import documents
 from incident.drill.instances import free_port
-from incident.drill.scenario import Build, Deploy, FinishBuild, load_scenario
+from incident.drill.scenario import load_scenario
+from incident.drill.steps import Build, Deploy, FinishBuild
 from incident.drill.service import service_v2
 from incident.sources.gather import gather
 
@@ -465,7 +466,8 @@ SERVING = """
 import asyncio
 from incident.drill.box import Box
 from incident.drill.client import attempt
-from incident.drill.scenario import Build, Deploy, load_scenario
+from incident.drill.scenario import load_scenario
+from incident.drill.steps import Build, Deploy
 
 async def main():
     scenario = load_scenario("staging")

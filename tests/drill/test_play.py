@@ -123,7 +123,7 @@ def test_arguments_and_environment_of_a_run():
     assert " ".join(plan.arguments()) == (
         "run websocket-outage --project drill-project --region us-central1 --service chat "
         "--start 2025-09-07T01:02:03.000004Z --end now --endpoint http://127.0.0.1:1 --source cloud "
-        "--incident drill-small --outputs /o"
+        "--incident drill-small --outputs /o --notebooks all"
     )
     assert plan.environment({"A": "1"}) == {"A": "1", "INCIDENT_GCP_ENDPOINT": "127.0.0.1:2"}
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from incident.drill.scenario import Deploy, Run, load_scenario, parse_scenario, scenario_names
+from incident.drill.scenario import load_scenario, parse_scenario, scenario_names
+from incident.drill.steps import Deploy, Run
 from incident.findings import UsageError
 
 RIGHT = """
@@ -54,9 +55,9 @@ def test_right_scenario_is_read():
     [
         ("title: t", "title: t\ncolour: red",
          "scenario x: 'colour' is not known: use name, title, project, region, service, images, requests, steps, "
-         "environment, settings"),
+         "environment, settings, notebooks"),
         ("title: t\n", "", "scenario x: title missing: give name, title, project, region, service, images, requests, "
-         "steps, environment, settings"),
+         "steps, environment, settings, notebooks"),
         ("title: t", "title: 5", "scenario x.title: 5 is not text: put it in quotes"),
         ("title: t", "title: [", "scenario x: not YAML, line 4: expected ',' or ']', but got ':'"),
         ("service: s", "service: ../s",
@@ -71,8 +72,8 @@ def test_right_scenario_is_read():
         ("{ping: 200}", "{pong: 200}",
          "scenario x: steps[2]: kind of request 'pong' is not defined: use one of ping"),
         ("- pause: 0.5", "- wait: 1",
-         "scenario x: steps[3]: ['wait'] is not a step: begin with one of build, finish_build, deploy, requests, "
-         "pause, run"),
+         "scenario x: steps[3]: ['wait'] is not a step: begin with one of build, finish_build, deploy, policy, "
+         "ingress, traffic, dependency, proxy, requests, sockets, log_fault, pause, run"),
         ("- pause: 0.5", "- pause: soon", "scenario x: steps[3].pause.seconds: 'soon' is not a number from 0"),
         ("commit: c", "commit: c, at: x",
          "scenario x: steps[0].build: 'at' is not known: use image, commit, finish"),

@@ -19,7 +19,8 @@ from incident.drill import gcloud_files, lql
 from incident.drill.box import Box
 from incident.drill.client import make_requests
 from incident.drill.gcloud_files import as_array, as_gzip, as_lines, documents, write
-from incident.drill.scenario import Build, Deploy, Requests, load_scenario
+from incident.drill.scenario import load_scenario
+from incident.drill.steps import Build, Deploy, Requests
 from incident.evidence import Evidence, save
 from incident.findings import UsageError
 from incident.scope import Parameters, rfc3339

@@ -25,14 +25,44 @@ PROJECT_NUMBER = "100000000001"
 def deployed(service: Service, revision: RevisionRecord, time_ns: int) -> Entry:
     """The activity entry of a deploy: who called ReplaceService, with which Service."""
     name = f"namespaces/{service.project}/services/{service.name}"
-    log = _audit_log("google.cloud.run.v1.Services.ReplaceService", name)
-    log.authentication_info.principal_email = revision.creator
-    log.authorization_info.add(resource=name, permission="run.services.update", granted=True)
+    log = _called("ReplaceService", name, revision.creator, "run.services.update")
+    return _replaced(service, revision, log, time_ns)
+
+
+def updated(service: Service, by: str, time_ns: int) -> Entry:
+    """The activity entry of a call that changes the service and makes no revision: its traffic, or its ingress."""
+    name = f"namespaces/{service.project}/services/{service.name}"
+    log = _called("ReplaceService", name, by, "run.services.update")
+    return _replaced(service, service.revisions[-1], log, time_ns)
+
+
+def policy_set(service: Service, by: str, time_ns: int) -> Entry:
+    """The activity entry of SetIamPolicy: who called it, with which policy."""
+    log = _called("SetIamPolicy", service.full_name, by, "run.services.setIamPolicy")
+    bindings = [{"role": "roles/run.invoker", "members": list(service.invokers)}] if service.invokers else []
+    policy = {"bindings": bindings, "etag": "BwYAAAAAAAA="}
+    asked = {"@type": "type.googleapis.com/google.iam.v1.SetIamPolicyRequest", "resource": service.full_name}
+    json_format.ParseDict({**asked, "policy": policy}, log.request)
+    json_format.ParseDict({"@type": "type.googleapis.com/google.iam.v1.Policy", **policy}, log.response)
+    return _entry(service.origin(), platform.ACTIVITY, "NOTICE", log, time_ns)
+
+
+def _called(method: str, name: str, by: str, permission: str) -> Any:
+    """The audit log of somebody's call of a v1 method, from gcloud."""
+    log = _audit_log(f"google.cloud.run.v1.Services.{method}", name)
+    log.authentication_info.principal_email = by
+    log.authorization_info.add(resource=name, permission=permission, granted=True)
     log.request_metadata.caller_supplied_user_agent = "google-cloud-sdk gcloud/548.0.0"
-    request = {"@type": _type("ReplaceServiceRequest"), "name": name, "service": service_v1(service, revision)}
-    json_format.ParseDict(request, log.request)
-    old = {**service_v1(service, revision), "status": status_v1(service), "@type": _type("Service")}
-    json_format.ParseDict(old, log.response)
+    return log
+
+
+def _replaced(service: Service, revision: RevisionRecord, log: Any, time_ns: int) -> Entry:
+    """The entry of a ReplaceService whose request asks for `revision`, and whose response shows the old status."""
+    asked = service_v1(service, revision)
+    json_format.ParseDict(
+        {"@type": _type("ReplaceServiceRequest"), "name": log.resource_name, "service": asked}, log.request
+    )
+    json_format.ParseDict({**asked, "status": status_v1(service), "@type": _type("Service")}, log.response)
     return _entry(service.origin(), platform.ACTIVITY, "NOTICE", log, time_ns)
 
 
@@ -93,8 +123,14 @@ def spec_v1(service: Service, revision: RevisionRecord) -> dict[str, Any]:
             {
                 "name": service.container,
                 "image": revision.image,
-                "ports": [{"name": "http1", "containerPort": settings.port}],
-                "env": [{"name": name, "value": value} for name, value in revision.environment.items()],
+                "ports": [{"name": settings.protocol, "containerPort": settings.port}],
+                "env": [
+                    *({"name": name, "value": value} for name, value in revision.environment.items()),
+                    *(
+                        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": "latest"}}}
+                        for name, secret in revision.secrets.items()
+                    ),
+                ],
                 "resources": {"limits": {"cpu": settings.cpu, "memory": settings.memory}},
                 "startupProbe": {
                     "timeoutSeconds": 240,
@@ -109,7 +145,7 @@ def spec_v1(service: Service, revision: RevisionRecord) -> dict[str, Any]:
 
 def service_v1(service: Service, revision: RevisionRecord) -> dict[str, Any]:
     """The v1 Service that asks for `revision` and sends all traffic to the latest."""
-    annotations = {"run.googleapis.com/client-name": "gcloud", "run.googleapis.com/ingress": "all"}
+    annotations = {"run.googleapis.com/client-name": "gcloud", "run.googleapis.com/ingress": service.ingress}
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
@@ -131,9 +167,16 @@ def service_v1(service: Service, revision: RevisionRecord) -> dict[str, Any]:
                 },
                 "spec": spec_v1(service, revision),
             },
-            "traffic": [{"latestRevision": True, "percent": 100}],
+            "traffic": [wanted_traffic_v1(service)],
         },
     }
+
+
+def wanted_traffic_v1(service: Service) -> dict[str, Any]:
+    """What the service was told to do with its traffic, in v1's form."""
+    if service.pinned and service.serving:
+        return {"revisionName": service.serving.name, "percent": 100}
+    return {"latestRevision": True, "percent": 100}
 
 
 def status_v1(service: Service) -> dict[str, Any]:
@@ -151,7 +194,7 @@ def status_v1(service: Service) -> dict[str, Any]:
 
 def _traffic_v1(service: Service) -> list[dict[str, Any]]:
     serving = service.serving
-    latest = {"latestRevision": True} if serving == service.latest_ready else {}
+    latest = {"latestRevision": True} if serving == service.latest_ready and not service.pinned else {}
     shares = [{"revisionName": serving.name, **latest, "percent": 100}] if serving else []
     return [*shares, *({"revisionName": tag.revision, "tag": tag.name, "url": tag.url} for tag in service.tags)]
 
@@ -159,7 +202,8 @@ def _traffic_v1(service: Service) -> list[dict[str, Any]]:
 def revision_v1(service: Service, revision: RevisionRecord) -> dict[str, Any]:
     """The v1 Revision with its conditions and its image's digest."""
     time = rfc3339(revision.ready_time or revision.create_time)
-    reason = {} if revision.ready else {"reason": "HealthCheckContainerError", "message": revision.ready_message}
+    why = revision.reason.title().replace("_", "")
+    reason = {} if revision.ready else {"reason": why, "message": revision.ready_message}
     status = "True" if revision.ready else "False"
     conditions = [
         {"type": kind, "status": status, "lastTransitionTime": time, **(reason if kind == "Ready" else {})}

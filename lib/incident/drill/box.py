@@ -10,22 +10,40 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
+
+import grpc
 
 from incident import platform
 from incident.drill import audit
 from incident.drill.builds import image_digest, image_files, write_image
-from incident.drill.entries import LogStore
+from incident.drill.dependency import DependencyServer
+from incident.drill.entries import Entry, LogStore
 from incident.drill.frontend import FrontEnd
 from incident.drill.google_apis import GoogleApis
 from incident.drill.instances import InstanceNotStarted, Instances
-from incident.drill.scenario import Build, Deploy, FinishBuild, Scenario
+from incident.drill.proxy import ProxyServer
+from incident.drill.scenario import Scenario
 from incident.drill.service import BuildRecord, RevisionRecord, Service, Tag
+from incident.drill.steps import (
+    Build,
+    Dependency,
+    Deploy,
+    FinishBuild,
+    Ingress,
+    LogFault,
+    Policy,
+    Proxy,
+    Traffic,
+)
+from incident.findings import UsageError
 
 
 class Box:
@@ -39,6 +57,8 @@ class Box:
         self.frontend = FrontEnd(self.store, self.service, self.instances)
         self.apis = GoogleApis(self.store, self.service, empty_pages=empty_pages)
         self.tagged: dict[str, FrontEnd] = {}
+        self.dependencies: dict[str, DependencyServer] = {}
+        self.proxy: ProxyServer | None = None
         self._open = AsyncExitStack()
         self._folder = Path()
 
@@ -49,8 +69,13 @@ class Box:
 
     @property
     def url(self) -> str:
-        """The service's URL, at the front end."""
+        """The service's own URL, at the front end."""
         return self.service.url
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that everybody uses: the service's own, or that of the proxy in front of it."""
+        return self.proxy.url if self.proxy else self.service.url
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opening:
@@ -103,6 +128,7 @@ class Box:
         revision = await self._become_ready(revision, started)
         takes_traffic = bool(revision.ready and step.traffic)
         if takes_traffic:
+            self.service.pinned = False
             self.service.serving = revision
         if revision.ready and step.tag:
             await self._tag(step.tag, revision)
@@ -110,6 +136,56 @@ class Box:
         if takes_traffic and before:
             await self.instances.retire(before)
         return revision
+
+    def set_policy(self, step: Policy) -> None:
+        """Somebody sets who may invoke the service."""
+        self.service.invokers = tuple(step.invokers)
+        self._modified(step.by, audit.policy_set)
+
+    def set_ingress(self, step: Ingress) -> None:
+        """Somebody sets from where the service may be reached."""
+        self.service.ingress = step.to
+        self._modified(step.by, audit.updated)
+
+    def send_traffic(self, step: Traffic) -> None:
+        """Somebody sends all traffic to one revision, by its name; the others keep their instances."""
+        revision = self.service.revision(step.revision)
+        if revision is None or not revision.ready:
+            raise UsageError(f"traffic cannot go to {step.revision!r}: it is no revision that is ready")
+        self.service.serving, self.service.pinned = revision, True
+        self._modified(step.by, audit.updated)
+
+    def _modified(self, by: str, entry: Callable[[Service, str, int], Entry]) -> None:
+        """Note who changed the service, and when, in the service itself and in its audit log."""
+        called = self.store.clock()
+        self.service.modified = (by, datetime.fromtimestamp(called / 1e9, UTC))
+        self.store.add(entry(self.service, by, called))
+
+    async def depend(self, step: Dependency) -> None:
+        """Bring a dependency into a state; instances that start from now on know where it is."""
+        if step.name not in self.dependencies:
+            server = self.dependencies[step.name] = DependencyServer(step.name)
+            self.instances.variables = {**self.instances.variables, **server.variables()}
+            self._open.push_async_callback(server.close)
+        await self.dependencies[step.name].become(step.state)
+
+    async def put_in_front(self, step: Proxy) -> None:
+        """Put a proxy in front of the service in place of one that is there, or take it away."""
+        old, self.proxy = self.proxy, None
+        if old:
+            await old.close()
+        if step.none:
+            return
+        port = urlsplit(self.service.url).port
+        assert port is not None
+        proxy = ProxyServer(step, port, self._folder)
+        await proxy.start()
+        self._open.push_async_callback(proxy.close)
+        self.proxy = proxy
+
+    def refuse(self, step: LogFault) -> None:
+        """A method of Google's APIs refuses from here on."""
+        self.apis.fault(step.method, grpc.StatusCode[step.code], f"The caller does not have permission ({step.method})")
 
     async def _tag(self, name: str, revision: RevisionRecord) -> None:
         """Give the revision a tag, with a URL of its own on another port; a tag that is known moves and keeps its."""
@@ -121,11 +197,13 @@ class Box:
         self.service.keep_tag(Tag(name, revision.name, known[name]))
 
     async def _become_ready(self, revision: RevisionRecord, started: float) -> RevisionRecord:
-        try:
-            await self.instances.acquire(revision, platform.START_ROLLOUT)
-            message, ready = platform.DEPLOY_SUCCEEDED.format(seconds=f"{time.monotonic() - started:.2f}"), True
-        except InstanceNotStarted:
-            message, ready = platform.PORT_NOT_LISTENING.format(port=revision.settings.port), False
+        message, ready = revision.ready_message, False
+        if not message:
+            try:
+                await self.instances.acquire(revision, platform.START_ROLLOUT)
+                message, ready = platform.DEPLOY_SUCCEEDED.format(seconds=f"{time.monotonic() - started:.2f}"), True
+            except InstanceNotStarted:
+                message = platform.PORT_NOT_LISTENING.format(port=revision.settings.port)
         revision = replace(revision, ready=ready, ready_message=message, ready_time=datetime.now(UTC))
         self.service.keep(revision)
         self.store.add(audit.revision_ready(self.service, revision, self.store.clock()))
@@ -135,6 +213,9 @@ class Box:
         """What a deploy asks for: the new variables beside the old ones, the labels of the image's build."""
         build, newest = self.service.latest_build(step.image), self.service.revisions[-1:]
         before = dict(newest[0].environment) if newest else dict(self.scenario.environment)
+        secrets = {name: str(secret["secret"]) for name, secret in step.secrets.items()}
+        settings = newest[0].settings if newest else self.scenario.settings
+        reason, message = self._obstacle(step)
         return RevisionRecord(
             name=step.revision,
             generation=_generation(step.revision, len(self.service.revisions) + 1),
@@ -144,8 +225,25 @@ class Box:
             labels={"commit-sha": build.commit, "gcb-build-id": build.build_id, "managed-by": "gcp-cloud-build-deploy"},
             creator=step.by,
             create_time=datetime.now(UTC),
-            settings=self.scenario.settings,
+            settings=replace(settings, **step.settings),
+            secrets={**(newest[0].secrets if newest else {}), **secrets},
+            reason=reason,
+            ready_message=message,
         )
+
+    def _obstacle(self, step: Deploy) -> tuple[str, str]:
+        """Why no instance of a deploy can be started at all: a reason and a message, the latter empty where it can."""
+        image = f"{self.service.repository}:{step.revision}"
+        if step.pull == "missing":
+            return "REVISION_FAILED", platform.IMAGE_NOT_FOUND.format(image=image)
+        if step.pull == "denied":
+            return "CONTAINER_PERMISSION_DENIED", platform.IMAGE_DENIED.format(image=image)
+        for secret in step.secrets.values():
+            if not secret.get("readable", True):
+                version, account = f"{secret['secret']}/versions/latest", self.service.service_account
+                message = platform.SECRET_DENIED.format(secret=version, account=account)
+                return "SECRETS_ACCESS_CHECK_FAILED", message
+        return "HEALTH_CHECK_CONTAINER_ERROR", ""
 
 
 def _generation(revision: str, otherwise: int) -> int:

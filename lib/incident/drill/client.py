@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from incident.drill.scenario import RequestKind, Requests
+from incident.drill.steps import RequestKind, Requests
 
 NO_ANSWER = 0
 LIMIT = 30.0

@@ -4,7 +4,9 @@ The service's own forwards to the revision with traffic, a tag's to the tag's re
 
 An HTTP/1.1 request or a WebSocket's whole life is one exchange, within the revision's request timeout; the bytes after
 the heads are forwarded untouched. Where no container answers, the answers are Google's (`incident.platform`, most of
-them unverified). One connection carries one request. It cannot refuse by policy, split traffic or speak HTTP/2.
+them unverified). One connection carries one request. A request that the invoker policy or the ingress setting does not
+allow never reaches a container; no token is looked at, since nobody here can make one. To a container that is to speak
+HTTP/2 it sends the beginning of HTTP/2, and what comes back decides. It cannot split traffic.
 """
 
 from __future__ import annotations
@@ -21,12 +23,20 @@ from urllib.parse import urlsplit
 from incident import platform
 from incident.drill.entries import LogStore, Origin, Served, request_entry
 from incident.drill.http1 import Head, MalformedHead, parse_head, request_line, response, response_status
-from incident.drill.instances import Instance, InstanceNotStarted, Instances
-from incident.drill.service import RevisionRecord, Service
+from incident.drill.instances import Instance, InstanceNotStarted, Instances, NoInstance
+from incident.drill.service import EVERYBODY, RevisionRecord, Service
 
 HEAD_LIMIT = 1 << 16
 HEAD_TIMEOUT, EXIT_WAIT, CLOSE_WAIT = 10.0, 0.5, 5.0
 """Seconds for a request's head to arrive, for an instance that reset to be gone, and for it to answer a close."""
+
+
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
+"""What a client of HTTP/2 sends first, with empty settings (RFC 9113 section 3.4)."""
+
+
+class NoHttp2(Exception):
+    """The container was asked in HTTP/2, and did not answer in it."""
 
 
 class NoAnswer(Exception):
@@ -86,19 +96,30 @@ class Exchange:
         self.revision = revision = self.frontend.revision()
         if self.served.method in platform.UNSUPPORTED_METHODS:
             await self._say(platform.ANSWER_METHOD)
-        elif revision is None or platform.is_reserved(self.path):
+        elif revision is None or platform.is_reserved(self.path) or self.frontend.service.ingress != "all":
             await self._say(platform.ANSWER_NOT_FOUND)
         else:
             self.origin = self.frontend.service.origin(revision).at(container="")
+            await self._allowed(revision)
+
+    async def _allowed(self, revision: RevisionRecord) -> None:
+        """Forward what the invoker policy allows; the rest is refused before any container is asked."""
+        if EVERYBODY in self.frontend.service.invokers:
             await self._forward(revision.settings.timeout)
+        else:
+            await self._say(platform.ANSWER_IAM_DENIED)
 
     async def _forward(self, timeout: float) -> None:
         """Forward within the request timeout; each way to fail has its own answer."""
         try:
             async with asyncio.timeout(timeout):
                 await self._exchange()
+        except NoInstance:
+            await self._say(platform.ANSWER_RATE_EXCEEDED)
         except InstanceNotStarted:
             await self._say(platform.ANSWER_COULD_NOT_START)
+        except NoHttp2:
+            await self._say(platform.ANSWER_UPSTREAM_RESET)
         except NoAnswer:
             await self._say(platform.ANSWER_MALFORMED)
         except TimeoutError:
@@ -106,22 +127,27 @@ class Exchange:
                 await self._say(platform.ANSWER_TIMEOUT)
 
     async def _exchange(self) -> None:
-        instance = await self._instance()
-        try:
-            upstream, to_upstream = await asyncio.open_connection("127.0.0.1", instance.port, limit=HEAD_LIMIT)
-        except OSError as error:
-            await instance.gone_within(EXIT_WAIT)
-            raise NoAnswer from error
-        try:
-            await self._relay(instance, upstream, to_upstream)
-        finally:
-            to_upstream.close()
-
-    async def _instance(self) -> Instance:
         assert self.revision is not None
-        instance = await self.frontend.instances.acquire(self.revision)
-        self.origin = instance.origin.at(container="")
-        return instance
+        async with self.frontend.instances.serving(self.revision) as instance:
+            self.origin = instance.origin.at(container="")
+            try:
+                upstream, to_upstream = await asyncio.open_connection("127.0.0.1", instance.port, limit=HEAD_LIMIT)
+            except OSError as error:
+                await instance.gone_within(EXIT_WAIT)
+                raise NoAnswer from error
+            try:
+                await self._in_protocol(instance, upstream, to_upstream)
+            finally:
+                to_upstream.close()
+
+    async def _in_protocol(self, instance: Instance, upstream: StreamReader, to_upstream: StreamWriter) -> None:
+        """Pass the request on in the protocol that the container is to speak."""
+        if instance.revision.settings.protocol == "h2c":
+            to_upstream.write(HTTP2_PREFACE)
+            with suppress(OSError):
+                await upstream.read(1 << 12)
+            raise NoHttp2  # no image here speaks HTTP/2; one that did would refuse the upgrade with another reason
+        await self._relay(instance, upstream, to_upstream)
 
     async def _relay(self, instance: Instance, upstream: StreamReader, to_upstream: StreamWriter) -> None:
         """Send the request, read the answer's head, then pass bytes both ways until the instance ends its side."""

@@ -130,10 +130,11 @@ def list_services(service: Service, request: Any) -> run_v2.ListServicesResponse
 
 
 def get_iam_policy(service: Service, request: Any) -> Any:
-    """Who may invoke the service: everybody, by a binding; the other roles are the project's."""
+    """Who may invoke the service, by a binding; the other roles are the project's."""
     if request.resource != service.full_name or not service.revisions:
         raise _not_found(request.resource)
-    return policy_pb2.Policy(version=1, bindings=[policy_pb2.Binding(role="roles/run.invoker", members=["allUsers"])])
+    bindings = [policy_pb2.Binding(role="roles/run.invoker", members=service.invokers)] if service.invokers else []
+    return policy_pb2.Policy(version=1, bindings=bindings)
 
 
 def list_revisions(service: Service, request: Any) -> run_v2.ListRevisionsResponse:

@@ -11,35 +11,36 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import re
 import secrets
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 
 from incident import platform
+from incident.drill import memory
 from incident.drill.entries import ContainerLines, LogStore, Origin, container_entry, system_entry
+from incident.drill.ports import free_port
 from incident.drill.service import RevisionRecord, Service
 
 COMMAND = ("-m", "serve", "chat.main")
 """What every image is started with, after the Python interpreter."""
 
 PROBE_INTERVAL, STOP_GRACE = 0.005, 2.0
-PROBE_DEADLINE = 20.0
-"""Seconds for the port to open; Cloud Run's own default is 240, which no drill waits for."""
-
-PORTS = range(15_000, 32_000)
-"""Ports to give to instances: below every system's ephemeral range, so no client's own port is ever one."""
 
 LINE_LIMIT = 1 << 20
 
 
 class InstanceNotStarted(Exception):
     """The startup probe failed: the process ended, or its port did not open in time."""
+
+
+class NoInstance(Exception):
+    """Every instance of the revision is full, and no other may be started."""
 
 
 class Instance:
@@ -57,23 +58,64 @@ class Instance:
         return self.ended.is_set()
 
 
+@dataclass(eq=False)
+class _Place:
+    """Room for requests in one instance, from the moment that it is started for the first of them."""
+
+    start: asyncio.Task[Instance]
+    busy: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the instance did not start, or has ended."""
+        if not self.start.done():
+            return False
+        return self.start.cancelled() or self.start.exception() is not None or self.start.result().ended.is_set()
+
+
 class Instances:
-    """The instances of a service: starts one where none is alive, once for all who ask at the same time."""
+    """The instances of a service: starts one where all that live are full, once for all who ask at the same time."""
 
     def __init__(self, store: LogStore, service: Service) -> None:
         self._store, self._service = store, service
-        self._starts: dict[str, asyncio.Task[Instance]] = {}
+        self.variables: Mapping[str, str] = {}
+        """What every instance finds in its environment beside the revision's own variables."""
+        self._places: dict[str, list[_Place]] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._alive: set[Instance] = set()
 
     async def acquire(
         self, revision: RevisionRecord, reason: platform.PlatformText = platform.START_AUTOSCALING
     ) -> Instance:
-        """A live instance of the revision; `InstanceNotStarted` where it does not start."""
-        start = self._starts.get(revision.name)
-        if start is None or _is_over(start):
-            start = self._starts[revision.name] = asyncio.create_task(self._start(revision, reason))
-        return await asyncio.shield(start)
+        """A live instance of the revision, whatever its load; `InstanceNotStarted` where it does not start."""
+        async with self.serving(revision, reason) as instance:
+            return instance
+
+    @asynccontextmanager
+    async def serving(
+        self, revision: RevisionRecord, reason: platform.PlatformText = platform.START_AUTOSCALING
+    ) -> AsyncIterator[Instance]:
+        """An instance that has room for one request more, held until the request has ended.
+
+        `InstanceNotStarted` where it does not start, `NoInstance` where all are full and no other may start.
+        """
+        place = self._place(revision, reason)
+        place.busy += 1
+        try:
+            yield await asyncio.shield(place.start)
+        finally:
+            place.busy -= 1
+
+    def _place(self, revision: RevisionRecord, reason: platform.PlatformText) -> _Place:
+        places = [place for place in self._places.get(revision.name, []) if not place.is_over]
+        self._places[revision.name] = places
+        free = next((place for place in places if place.busy < revision.settings.concurrency), None)
+        if free:
+            return free
+        if len(places) >= revision.settings.max_instances:
+            raise NoInstance(revision.name)
+        places.append(_Place(asyncio.create_task(self._start(revision, reason))))
+        return places[-1]
 
     async def retire(self, revision: RevisionRecord) -> None:
         """Stop the revision's instance, as after a rollout; nothing where none is alive."""
@@ -83,9 +125,10 @@ class Instances:
 
     async def close(self) -> None:
         """Stop every instance and wait until all are gone."""
-        for start in self._starts.values():
+        starts = [place.start for places in self._places.values() for place in places]
+        for start in starts:
             start.cancel()
-        await asyncio.gather(*self._starts.values(), return_exceptions=True)
+        await asyncio.gather(*starts, return_exceptions=True)
         await asyncio.gather(*(self._stop(instance) for instance in self._alive.copy()))
         await asyncio.gather(*self._watchers, return_exceptions=True)
 
@@ -98,7 +141,8 @@ class Instances:
         if await self._opens(instance):
             self._say(origin, platform.STARTUP_PROBE_SUCCEEDED, **probe)
             return instance
-        self._say(origin, platform.STARTUP_PROBE_FAILED, **probe, reason="CONNECTION_REFUSED")
+        reason_given = "CONNECTION_REFUSED" if instance.ended.is_set() else "DEADLINE_EXCEEDED"
+        self._say(origin, platform.STARTUP_PROBE_FAILED, **probe, reason=reason_given)
         await self._stop(instance)
         raise InstanceNotStarted(revision.name)
 
@@ -112,7 +156,7 @@ class Instances:
             stderr=PIPE,
             limit=LINE_LIMIT,
             cwd=revision.folder,
-            env=environment(revision, self._service.name, port),
+            env={**self.variables, **environment(revision, self._service.name, port)},
             start_new_session=True,
         )
         instance = Instance(process, revision, port, origin)
@@ -125,7 +169,7 @@ class Instances:
     async def _opens(self, instance: Instance) -> bool:
         """The default startup probe: does a TCP connection succeed before the process ends?"""
         with suppress(TimeoutError):
-            async with asyncio.timeout(PROBE_DEADLINE):
+            async with asyncio.timeout(instance.revision.settings.startup_deadline):
                 while not instance.ended.is_set():
                     with suppress(OSError):
                         _, writer = await asyncio.open_connection("127.0.0.1", instance.port)
@@ -140,13 +184,22 @@ class Instances:
         readers = asyncio.gather(
             self._read(process.stdout, instance, platform.STDOUT), self._read(process.stderr, instance, platform.STDERR)
         )
+        limit = memory.limit_bytes(instance.revision.settings.memory)
+        watching = asyncio.create_task(memory.watch(process.pid, limit, partial(self._over_limit, instance, limit)))
         code = await process.wait()
+        watching.cancel()
         kill_group(process.pid, signal.SIGKILL)
         await readers
         self._alive.discard(instance)
         if not instance.stopping:
             self._say_exit(instance.origin, code)
         instance.ended.set()
+
+    async def _over_limit(self, instance: Instance, limit: int, held: int) -> None:
+        """Say by how much an instance is over its memory limit, and kill it."""
+        used = memory.mebibytes(held)
+        self._say(instance.origin, platform.MEMORY_LIMIT, limit=memory.mebibytes(limit), used=used)
+        kill_group(instance.process.pid, signal.SIGKILL)
 
     async def _read(self, stream: asyncio.StreamReader | None, instance: Instance, log: str) -> None:
         """Write an entry for each line, and one for each traceback, until the stream ends."""
@@ -179,27 +232,10 @@ class Instances:
             self._say(origin, platform.CONTAINER_EXIT if code else platform.CONTAINER_EXIT_ZERO, code=code)
 
 
-def _is_over(start: asyncio.Task[Instance]) -> bool:
-    if not start.done():
-        return False
-    return start.cancelled() or start.exception() is not None or start.result().ended.is_set()
-
-
 def kill_group(pid: int, number: signal.Signals) -> None:
     """Signal a process and all that it started; nothing where they are gone."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-
-
-def free_port(draw: random.Random | None = None) -> int:
-    """A port of `PORTS` that nobody listens on."""
-    pick = draw or random.SystemRandom()
-    while True:
-        port = pick.choice(PORTS)
-        with socket.socket() as trial, suppress(OSError):
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(("127.0.0.1", port))
-            return port
 
 
 def environment(revision: RevisionRecord, service: str, port: int) -> Mapping[str, str]:

@@ -21,10 +21,28 @@ from typing import Any, TextIO
 
 from incident.drill.box import Box
 from incident.drill.client import Seen, make_requests
+from incident.drill.held import hold_sockets
 from incident.drill.instances import kill_group
 from incident.drill.judge import differences
 from incident.drill.progress import Progress
-from incident.drill.scenario import Build, Deploy, FinishBuild, Pause, Requests, Run, Scenario, Step, load_scenario
+from incident.drill.scenario import Scenario, load_scenario
+from incident.drill.score import Score, score
+from incident.drill.steps import (
+    Build,
+    Dependency,
+    Deploy,
+    FinishBuild,
+    Ingress,
+    LogFault,
+    Pause,
+    Policy,
+    Proxy,
+    Requests,
+    Run,
+    Sockets,
+    Step,
+    Traffic,
+)
 
 STEP_PAUSE = 0.15
 """Seconds between steps, so that what they leave can be told apart by time."""
@@ -41,13 +59,18 @@ class RunBroke(Exception):
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One run of the runbook on the box: what its command is given."""
+    """One run of the runbook on the box: what its command is given.
+
+    `authority` is the certificate of an authority that the run is to trust, as everybody here does.
+    """
 
     scenario: Scenario
     start: datetime
     endpoint: str
     gcp_endpoint: str
     outputs: Path
+    authority: Path | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def incident(self) -> str:
@@ -72,12 +95,16 @@ class RunPlan:
             "--source": "cloud",
             "--incident": self.incident,
             "--outputs": str(self.outputs),
+            "--notebooks": scenario.notebooks,
         }
-        return ["run", "websocket-outage", *(part for option in options.items() for part in option)]
+        given = [part for option in options.items() for part in option]
+        own = [part for name, value in self.parameters.items() for part in ("-p", f"{name}={value}")]
+        return ["run", "websocket-outage", *given, *own]
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """The environment of the command: Google's clients go to the box."""
-        return {**inherited, "INCIDENT_GCP_ENDPOINT": self.gcp_endpoint}
+        trusted = {"SSL_CERT_FILE": str(self.authority)} if self.authority else {}
+        return {**inherited, **trusted, "INCIDENT_GCP_ENDPOINT": self.gcp_endpoint}
 
 
 Runner = Callable[[RunPlan], Awaitable[int]]
@@ -132,7 +159,7 @@ def play_scenario(scenario: Scenario, outputs: Path, *, run: Runner = run_incide
         print("interrupted: every process of the drill has ended", file=stderr)
         return INTERRUPTED
     print(verdict(scenario, played))
-    return NOT_FOUND if played.differences else FOUND
+    return FOUND if played.is_right else NOT_FOUND
 
 
 async def _interruptible(work: Coroutine[Any, Any, Played]) -> Played:
@@ -149,20 +176,45 @@ class Played:
 
     folders: list[Path] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether everything was as planted, and no run blamed the wrong one."""
+        return not self.differences and all(score.is_right for score in self.scores)
 
 
 async def _play(scenario: Scenario, outputs: Path, run: Runner, progress: Progress) -> Played:
     played, start = Played(), datetime.now(UTC)
     async with Box(scenario) as box:
-        plan = RunPlan(scenario, start, box.url, box.address, outputs)
         for step in scenario.steps:
             with progress.step(describe(step), shares_terminal=isinstance(step, Run)):
-                await _do(step, box, plan, run, played)
+                if isinstance(step, Run):
+                    await _judge_run(step, _plan(box, step, start, outputs), run, played)
+                else:
+                    await _do(step, box, played)
             await asyncio.sleep(STEP_PAUSE)
     return played
 
 
-async def _do(step: Step, box: Box, plan: RunPlan, run: Runner, played: Played) -> None:
+def _plan(box: Box, step: Run, start: datetime, outputs: Path) -> RunPlan:
+    """What the run of a step is given: everybody's endpoint, and Google's APIs."""
+    authority = box.proxy.authority if box.proxy else None
+    return RunPlan(box.scenario, start, box.endpoint, box.address, outputs, authority, step.parameters)
+
+
+async def _judge_run(step: Run, plan: RunPlan, run: Runner, played: Played) -> None:
+    """Run the runbook, and compare its summary with what the step expects and with what is true."""
+    folder, code = await _run(run, plan)
+    played.folders.append(folder)
+    summary = _summary(folder)
+    found = differences({"exit": step.exit, **step.expect}, {**summary, "exit": code})
+    played.differences += [f"run {step.name}: {difference}" for difference in found]
+    if step.score:
+        played.scores.append(score(step.name, step.score, summary))
+
+
+async def _do(step: Step, box: Box, played: Played) -> None:
     match step:
         case Build():
             box.build(step)
@@ -170,18 +222,28 @@ async def _do(step: Step, box: Box, plan: RunPlan, run: Runner, played: Played) 
             box.finish_build(step)
         case Deploy():
             await box.deploy(step)
+        case Policy():
+            box.set_policy(step)
+        case Ingress():
+            box.set_ingress(step)
+        case Traffic():
+            box.send_traffic(step)
+        case Dependency():
+            await box.depend(step)
+        case Proxy():
+            await box.put_in_front(step)
+        case LogFault():
+            box.refuse(step)
+        case Sockets():
+            await hold_sockets(box.endpoint, box.scenario.requests[step.kind], step)
+            await box.frontend.idle()
         case Pause():
             await asyncio.sleep(step.seconds)
         case Requests():
-            seen = await make_requests(box.url, box.scenario.requests, step)
+            seen = await make_requests(box.endpoint, box.scenario.requests, step)
             await box.frontend.idle()
             served_by = box.service.serving.name if box.service.serving else "no revision"
             played.differences += unexpected_statuses(step, seen, served_by)
-        case Run():
-            folder, code = await _run(run, plan)
-            played.folders.append(folder)
-            found = differences({"exit": step.exit, **step.expect}, {**_summary(folder), "exit": code})
-            played.differences += [f"run {step.name}: {difference}" for difference in found]
 
 
 def unexpected_statuses(step: Requests, seen: Seen, served_by: str) -> list[str]:
@@ -231,6 +293,20 @@ def describe(step: Step) -> str:
             return f"build of {step.image} succeeds"
         case Deploy():
             return f"deploying {step.revision}"
+        case Policy():
+            return f"roles/run.invoker for {', '.join(step.invokers) or 'nobody'}"
+        case Ingress():
+            return f"ingress {step.to}"
+        case Traffic():
+            return f"all traffic to {step.revision}"
+        case Dependency():
+            return f"{step.name} is {step.state}"
+        case Proxy():
+            return "no proxy in front" if step.none else "a proxy in front"
+        case LogFault():
+            return f"{step.method} refuses"
+        case Sockets():
+            return f"{step.count} sockets for {step.hold} s"
         case Requests():
             return f"{sum(step.counts.values())} requests"
         case Pause():
@@ -241,9 +317,10 @@ def describe(step: Step) -> str:
 
 def verdict(scenario: Scenario, played: Played) -> str:
     """What is printed at the end: found or not, where the runs lie, what to do next."""
-    runs = [f"  {folder}" for folder in played.folders]
-    if played.differences:
+    runs = ["runs:", *(f"  {folder}" for folder in played.folders)]
+    scores = [f"  {score.line()}" for score in played.scores]
+    if not played.is_right:
         first = f"drill {scenario.name}: not what was planted, {len(played.differences)} differences:"
-        return "\n".join([first, *(f"  {item}" for item in played.differences), "runs:", *runs])
+        return "\n".join([first, *(f"  {item}" for item in played.differences), *scores, *runs])
     last = f"next: incident runs show {played.folders[-1].name}" if played.folders else "no runs"
-    return "\n".join([f"drill {scenario.name}: the runs found exactly what was planted", "runs:", *runs, last])
+    return "\n".join([f"drill {scenario.name}: the runs found exactly what was planted", *scores, *runs, last])

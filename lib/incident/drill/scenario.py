@@ -6,16 +6,29 @@ the incident it plants is one that the runbook can find: the `expect` of its run
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
+from incident.drill.steps import (
+    STEPS,
+    Build,
+    Dependency,
+    Deploy,
+    FinishBuild,
+    RequestKind,
+    Requests,
+    Settings,
+    Sockets,
+    Step,
+)
 from incident.findings import UsageError
 
 T = TypeVar("T")
@@ -25,100 +38,11 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """A revision's settings, in Cloud Run's names and units (memory as in `512Mi`, timeout in seconds)."""
-
-    cpu: str = "1"
-    memory: str = "512Mi"
-    timeout: float = 300
-    concurrency: int = 80
-    max_instances: int = 10
-    port: int = 8080
-
-
-@dataclass(frozen=True)
-class RequestKind:
-    """One kind of request that clients make: a WebSocket that sends `message` and awaits it back, or a plain GET."""
-
-    kind: Literal["websocket", "http"]
-    path: str
-    user_agent: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    message: str = "hello"
-
-
-@dataclass(frozen=True)
-class Build:
-    """A Cloud Build of `image` at `commit`; with `finish: false` it goes on until a `finish_build` step."""
-
-    image: str
-    commit: str
-    finish: bool = True
-
-
-@dataclass(frozen=True)
-class FinishBuild:
-    """The build of `image` that is under way succeeds."""
-
-    image: str
-
-
-@dataclass(frozen=True)
-class Deploy:
-    """A new revision of `image`, deployed by a principal; `environment` is set beside what was set before.
-
-    With a `tag` it can be reached at the tag's own URL; with `traffic: false` it takes no share of the service's.
-    """
-
-    revision: str
-    image: str
-    by: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    tag: str = ""
-    traffic: bool = True
-
-
-@dataclass(frozen=True)
-class Requests:
-    """Clients make `counts[kind]` requests of each kind, `clients` at a time; `expect` is the status each must get."""
-
-    counts: Mapping[str, int]
-    expect: Mapping[str, int]
-    clients: int = 4
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Nothing happens for some seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Run:
-    """The runbook is run; `exit` is the code it must end with and `expect` what its summary must say (see `judge`)."""
-
-    name: str
-    exit: int
-    expect: Mapping[str, Any]
-
-
-Step = Build | FinishBuild | Deploy | Requests | Pause | Run
-
-STEPS: dict[str, type[Step]] = {
-    "build": Build,
-    "finish_build": FinishBuild,
-    "deploy": Deploy,
-    "requests": Requests,
-    "pause": Pause,
-    "run": Run,
-}
-"""The word that a step begins with, and what it is."""
-
-
-@dataclass(frozen=True)
 class Scenario:
-    """What happens, and to which service. `images` gives each image its layers, the first beneath the others."""
+    """What happens, and to which service. `images` gives each image its layers, the first beneath the others.
+
+    `notebooks` is which of them its runs make, as `incident run --notebooks` takes it.
+    """
 
     name: str
     title: str
@@ -130,6 +54,7 @@ class Scenario:
     steps: Sequence[Step]
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    notebooks: str = "all"
 
 
 def scenario_names() -> list[str]:
@@ -245,10 +170,11 @@ _TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "int": (lambda value: type(value) is int and value >= 0, "a whole number from 0"),
     "float": (lambda value: type(value) in (int, float) and value >= 0, "a number from 0"),
     "bool": (lambda value: isinstance(value, bool), "true or false"),
-    "Literal['websocket', 'http']": (lambda value: value in ("websocket", "http"), "websocket or http"),
+    "Sequence[str]": (lambda value: _is_list(value, str), "a list of texts"),
     "Mapping[str, str]": (lambda value: _is_mapping(value, str), "a mapping of names to texts"),
     "Mapping[str, int]": (lambda value: _is_mapping(value, int), "a mapping of names to whole numbers"),
     "Mapping[str, Any]": (lambda value: _is_mapping(value, object), "a mapping"),
+    "Mapping[str, Mapping[str, Any]]": (lambda value: _is_mapping(value, Mapping), "a mapping of names to mappings"),
 }
 
 
@@ -256,8 +182,15 @@ def _is_mapping(value: Any, of: type) -> bool:
     return isinstance(value, Mapping) and all(isinstance(key, str) and isinstance(v, of) for key, v in value.items())
 
 
+def _is_list(value: Any, of: type) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(item, of) for item in value)
+
+
 def _check_type(value: Any, annotation: str, where: str) -> None:
     fits, words = _TYPES.get(annotation, (lambda _: True, ""))  # others were built and checked already
+    if annotation.startswith("Literal["):
+        allowed = ast.literal_eval(annotation.removeprefix("Literal"))
+        fits, words = allowed.__contains__, " or ".join(filter(None, allowed))
     if not fits(value):
         raise UsageError(f"{where}: {_short(value)} is not {words}")
 
@@ -272,10 +205,15 @@ def _check_names(scenario: Scenario, where: str) -> None:
             _name(step.revision, at)
             if step.tag:
                 _name(step.tag, at)
+            _build(Settings, {**step.settings}, f"{at}.deploy.settings")
         if isinstance(step, Build | FinishBuild | Deploy):
             _known("image", [step.image], scenario.images, at)
         if isinstance(step, Requests):
             _known("kind of request", [*step.counts, *step.expect], scenario.requests, at)
+        if isinstance(step, Sockets):
+            _known("kind of request", [step.kind], scenario.requests, at)
+        if isinstance(step, Dependency):
+            _name(step.name, at)
 
 
 def _known(what: str, names: Sequence[str], among: Mapping[str, Any], where: str) -> None:

@@ -16,12 +16,22 @@ from google.cloud import run_v2
 from google.cloud.devtools import cloudbuild_v1
 
 from incident.drill.entries import Origin
-from incident.drill.scenario import Scenario, Settings
+from incident.drill.scenario import Scenario
+from incident.drill.steps import Settings
 
 DEFAULT_PROBE = {"timeout_seconds": 240, "period_seconds": 240, "failure_threshold": 1}
 """The probe that a revision gets when it names none: TCP, one attempt of 240 s (FAILED at the first refusal)."""
 
+EVERYBODY = "allUsers"
+"""The member that stands for anyone, without a token."""
+
+INGRESS = {
+    "all": run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL, "internal": run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY
+}  # fmt: skip
+"""The ingress settings by their v1 names."""
+
 LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
+PINNED = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,9 @@ class BuildRecord:
 
 @dataclass(frozen=True)
 class RevisionRecord:
-    """One revision; `ready` is None while its first instance starts."""
+    """One revision; `ready` is None while its first instance starts, `reason` is why it is not (CommonReason or
+    RevisionReason of run_v2), `secrets` are its variables that name a secret's version.
+    """
 
     name: str
     generation: int
@@ -52,9 +64,11 @@ class RevisionRecord:
     create_time: datetime
     settings: Settings
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    secrets: Mapping[str, str] = field(default_factory=dict)
     ready: bool | None = None
     ready_time: datetime | None = None
     ready_message: str = ""
+    reason: str = "HEALTH_CHECK_CONTAINER_ERROR"
 
 
 @dataclass(frozen=True)
@@ -82,6 +96,11 @@ class Service:
         self.builds: tuple[BuildRecord, ...] = ()
         self.serving: RevisionRecord | None = None
         self.tags: tuple[Tag, ...] = ()
+        self.invokers: tuple[str, ...] = (EVERYBODY,)
+        self.ingress = "all"
+        self.pinned = False
+        self.modified: tuple[str, datetime] | None = None
+        """Who changed the service last without a new revision, and when."""
 
     @property
     def full_name(self) -> str:
@@ -125,11 +144,12 @@ class Service:
         return whole.at(revision=revision.name, labels=revision.labels, container=self.container)
 
 
-def condition(kind: str, ready: bool | None, message: str, time: datetime) -> run_v2.Condition:
-    """A v2 condition; a revision that was never ready failed its health check."""
+def condition(kind: str, ready: bool | None, message: str, time: datetime, why: str) -> run_v2.Condition:
+    """A v2 condition; `why` is the reason of one that is not met, of either of two enumerations."""
     states = run_v2.Condition.State
     state = {True: states.CONDITION_SUCCEEDED, False: states.CONDITION_FAILED, None: states.CONDITION_RECONCILING}
-    reason = {} if ready is not False else {"revision_reason": "HEALTH_CHECK_CONTAINER_ERROR"}
+    of_revision = why in run_v2.Condition.RevisionReason.__members__
+    reason = {} if ready is not False else {"revision_reason" if of_revision else "reason": why}
     return run_v2.Condition(type_=kind, state=state[ready], message=message, last_transition_time=time, **reason)
 
 
@@ -139,13 +159,21 @@ def container_v2(service: Service, revision: RevisionRecord) -> run_v2.Container
     return run_v2.Container(
         name=service.container,
         image=revision.image,
-        env=[run_v2.EnvVar(name=name, value=value) for name, value in revision.environment.items()],
-        ports=[run_v2.ContainerPort(name="http1", container_port=settings.port)],
+        env=[
+            *(run_v2.EnvVar(name=name, value=value) for name, value in revision.environment.items()),
+            *(_secret_variable(name, secret) for name, secret in revision.secrets.items()),
+        ],
+        ports=[run_v2.ContainerPort(name=settings.protocol, container_port=settings.port)],
         resources=run_v2.ResourceRequirements(
             limits={"cpu": settings.cpu, "memory": settings.memory}, cpu_idle=True, startup_cpu_boost=True
         ),
         startup_probe=run_v2.Probe(**DEFAULT_PROBE, tcp_socket=run_v2.TCPSocketAction(port=settings.port)),
     )
+
+
+def _secret_variable(name: str, secret: str) -> run_v2.EnvVar:
+    reference = run_v2.SecretKeySelector(secret=secret, version="latest")
+    return run_v2.EnvVar(name=name, value_source=run_v2.EnvVarSource(secret_key_ref=reference))
 
 
 def revision_v2(service: Service, revision: RevisionRecord) -> run_v2.Revision:
@@ -168,7 +196,7 @@ def revision_v2(service: Service, revision: RevisionRecord) -> run_v2.Revision:
         creator=revision.creator,
         reconciling=revision.ready is None,
         conditions=[
-            condition(kind, revision.ready, revision.ready_message if kind == "Ready" else "", time)
+            condition(kind, revision.ready, revision.ready_message if kind == "Ready" else "", time, revision.reason)
             for kind in ("Ready", "ContainerHealthy", "ResourcesAvailable")
         ],
     )
@@ -178,41 +206,48 @@ def service_v2(service: Service) -> run_v2.Service:
     """The service as `Services.GetService` returns it."""
     newest, ready = service.revisions[-1], service.latest_ready
     time = newest.ready_time or newest.create_time
+    modifier, modified = service.modified or (newest.creator, newest.create_time)
     return run_v2.Service(
         name=service.full_name,
         uid=service.uid,
         generation=newest.generation,
         observed_generation=newest.generation,
         create_time=service.create_time,
-        update_time=newest.create_time,
+        update_time=max(modified, newest.create_time),
         creator=service.revisions[0].creator,
-        last_modifier=newest.creator,
+        last_modifier=modifier if modified >= newest.create_time else newest.creator,
         client="gcloud",
-        ingress=run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL,
+        ingress=INGRESS[service.ingress],
         template=template_v2(service, newest),
-        traffic=[run_v2.TrafficTarget(type_=LATEST, percent=100)],
+        traffic=[wanted_traffic(service)],
         traffic_statuses=traffic_v2(service),
         latest_created_revision=f"{service.full_name}/revisions/{newest.name}",
         latest_ready_revision=f"{service.full_name}/revisions/{ready.name}" if ready else "",
         uri=service.url,
         urls=[service.url],
         reconciling=newest.ready is None,
-        terminal_condition=condition("Ready", newest.ready, "", time),
+        terminal_condition=condition("Ready", newest.ready, "", time, newest.reason),
         conditions=[
-            condition("RoutesReady", newest.ready, "", time),
-            condition("ConfigurationsReady", newest.ready, "", time),
+            condition("RoutesReady", newest.ready, "", time, newest.reason),
+            condition("ConfigurationsReady", newest.ready, "", time, newest.reason),
         ],
     )
 
 
+def wanted_traffic(service: Service) -> run_v2.TrafficTarget:
+    """What the service was told to do with its traffic: all to the latest revision, or to one by name."""
+    if service.pinned and service.serving:
+        return run_v2.TrafficTarget(type_=PINNED, revision=service.serving.name, percent=100)
+    return run_v2.TrafficTarget(type_=LATEST, percent=100)
+
+
 def traffic_v2(service: Service) -> list[run_v2.TrafficTargetStatus]:
     """Who has the traffic, and each tag with its URL; traffic is pinned where a newer revision was given none."""
-    pinned = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
     serving = service.serving
-    kind = LATEST if serving == service.latest_ready else pinned
+    kind = LATEST if serving == service.latest_ready and not service.pinned else PINNED
     shares = [run_v2.TrafficTargetStatus(type_=kind, revision=serving.name, percent=100)] if serving else []
     tags = [
-        run_v2.TrafficTargetStatus(type_=pinned, revision=tag.revision, tag=tag.name, uri=tag.url)
+        run_v2.TrafficTargetStatus(type_=PINNED, revision=tag.revision, tag=tag.name, uri=tag.url)
         for tag in service.tags
     ]
     return [*shares, *tags]

@@ -14,6 +14,8 @@ import sys
 import time
 import traceback
 
+import config
+
 WORKER_BOOT_ERROR = 3
 
 
@@ -23,7 +25,7 @@ def log(level, message):
 
 def listen(port):
     listener = socket.create_server(("127.0.0.1", port), backlog=2048)
-    log("INFO", f"Listening at: http://127.0.0.1:{port} ({os.getpid()})")
+    log("INFO", f"Listening at: http://127.0.0.1:{listener.getsockname()[1]} ({os.getpid()})")
     return listener
 
 
@@ -86,7 +88,8 @@ def watch(pid, worker):
 
 
 def main():
-    listener = listen(int(os.environ["PORT"]))
+    config.prepare(log)
+    listener = listen(config.port(os.environ))
     status = watch(*fork_worker(sys.argv[1], listener))
     if status == WORKER_BOOT_ERROR:
         log("ERROR", "Shutting down: Master")

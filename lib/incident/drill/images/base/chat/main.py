@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from chat.settings import SETTINGS
 from chat.agents.registry import AGENT_CLASSES
 from chat.auth import may_open
+from chat.paths import HEALTH, SOCKET
 
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.datastructures import Headers
@@ -27,10 +28,10 @@ def log_handshake(request, outcome):
 def process_request(connection, request):
     """Answer what is not a socket, and refuse sockets that may not open; None lets the handshake go on."""
     path = urlsplit(request.path).path
-    if path == "/health":
+    if path == HEALTH:
         body = json.dumps({"status": "healthy", "revision": SETTINGS.revision}).encode()
         return respond(HTTPStatus.OK, body, "application/json")
-    if path != "/ws":
+    if path != SOCKET:
         return respond(HTTPStatus.NOT_FOUND, b"Not Found")
     if not may_open(request, SETTINGS):
         log_handshake(request, "403")
