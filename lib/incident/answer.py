@@ -40,7 +40,7 @@ def summary(evidence: Evidence) -> dict[str, Any]:
         "causes": [cause.as_json() for cause in causes],
         "checks": [check.as_json() for check in case.checks],
         "error_sequence": [_sequence_row(row) for row in case.sequence.to_dict("records")],
-        "changes": [_change_row(row) for row in case.changes.to_dict("records")],
+        "changes": [_change_row(row) for row in case.all_changes.to_dict("records")],
         "last_good": last_good(case, causes),
         "serving": case.serving,
         "missing_revisions": case.missing_revisions,

@@ -18,6 +18,7 @@ from incident.analysis.checks import checks, positive_sign
 from incident.analysis.effects import ENOUGH, change_effects
 from incident.analysis.errors import error_entries, error_groups
 from incident.analysis.onset import Incident, incident
+from incident.analysis.outside import first_and_last, outside_changes, outside_effects, outside_times
 from incident.analysis.requests import SWITCHING_PROTOCOLS, kind_counts, requests, settled
 from incident.analysis.sequence import error_sequence
 from incident.evidence import Evidence
@@ -83,7 +84,22 @@ class Case:
     def changes(self) -> pd.DataFrame:
         """What each revision changed and did: see `revision_changes` and `change_effects`."""
         changed = revision_changes(self.revisions, self.evidence.audit)
-        return change_effects(changed, kind_counts(self.settled_requests))
+        first, last = first_and_last(self.settled_requests, outside_times(self.evidence.audit, self.evidence.revisions))
+        return change_effects(changed, kind_counts(first), kind_counts(last))
+
+    @cached_property
+    def outside_changes(self) -> pd.DataFrame:
+        """What was changed outside revisions, and did: see `outside_changes` and `outside_effects`."""
+        found = outside_changes(self.evidence.audit, self.evidence.revisions)
+        return outside_effects(found, self.settled_requests, self.changes["time"])
+
+    @cached_property
+    def all_changes(self) -> pd.DataFrame:
+        """Both sorts of changes by time; `revision_name` is null for one outside revisions."""
+        both = [part for part in (self.changes, self.outside_changes) if len(part)]
+        if not both:
+            return self.changes
+        return pd.concat(both, ignore_index=True).sort_values("time", kind="stable", ignore_index=True)
 
     @cached_property
     def fix(self) -> Fix:

@@ -24,17 +24,23 @@ MARGIN = 0.10
 """A difference whose whole interval lies within this many points of zero is no difference."""
 
 
-def change_effects(changes: pd.DataFrame, counts: pd.DataFrame, enough: int = ENOUGH) -> pd.DataFrame:
+def change_effects(
+    changes: pd.DataFrame, counts: pd.DataFrame, before: pd.DataFrame | None = None, enough: int = ENOUGH
+) -> pd.DataFrame:
     """`changes` with `effect`, `on` (the kinds that decided), `compared_with` and `confounded`.
 
     `confounded` is true where the revision just before had too few requests of its own, so that two changes, or
-    more, lie between the rates compared.
+    more, lie between the rates compared. `counts` are each revision's requests as it began, `before` as it ended, where
+    these differ: a policy that was closed on a revision later is no effect of that revision.
     """
     by_revision = {name: _counts(part) for name, part in counts.groupby("revision_name", observed=True)}
+    ending = by_revision if before is None else {
+        name: _counts(part) for name, part in before.groupby("revision_name", observed=True)
+    }  # fmt: skip
     rows = []
     for change in changes.itertuples():
-        base = _base(changes, change.Index, by_revision, enough)
-        effect, on = _effect(by_revision.get(base, {}), by_revision.get(change.revision_name, {}), enough)
+        base = _base(changes, change.Index, ending, enough)
+        effect, on = _effect(ending.get(base, {}), by_revision.get(change.revision_name, {}), enough)
         confounded = base != change.previous
         rows.append({"effect": effect, "on": on, "compared_with": base, "confounded": confounded})
     columns = ["effect", "on", "compared_with", "confounded"]

@@ -1,6 +1,6 @@
 """What each revision changed, by whom and when, and to which effect on which requests and checks, in one table.
 
-Reads a case. It knows changes that made a revision; one outside revisions (traffic, IAM, ingress) is not in it.
+Reads a case. A change outside revisions (traffic, IAM, ingress, settings of the service) is a row without one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COLUMNS = ("revision", "time", "by", "kinds", "fields", "effect", "on", "checks"
 
 
 def what_changed(case: Case) -> pd.DataFrame:
-    """One row a revision, oldest first, and one for a number that none bears, with the columns of COLUMNS.
+    """One row a change, oldest first, and one for a number that no revision bears, with the columns of COLUMNS.
 
     `time` is UTC; `effect` is broke, fixed, none, unknown, `before` for the first revision, or `missing`; `on` the
     kinds of request that decided it; `checks` how many of the checks that this revision answered came out as expected;
@@ -32,7 +32,16 @@ def what_changed(case: Case) -> pd.DataFrame:
         changes.get(row["revision_name"], {}) | _row(case, row, made.get(row["revision_name"], {}))
         for row in found.to_dict("records")
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    rows += [row | {"revision": "", "checks": "", "build": "", "commit": ""} for row in _outside(case)]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    when = table["time"].ffill().bfill()  # a number that no revision bears stays behind the one before it
+    return table.loc[when.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def _outside(case: Case) -> list[dict[str, Any]]:
+    effects = case.outside_changes["effect"].where(~case.outside_changes["confounded"].astype("bool"), "confounded")
+    rows: list[dict[str, Any]] = case.outside_changes.assign(effect=effects).to_dict("records")
+    return rows
 
 
 def _row(case: Case, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:

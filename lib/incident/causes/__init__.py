@@ -13,7 +13,8 @@ from incident.causes.startup import startup_exception
 from incident.findings import STATUSES, Finding, Status, ordered
 
 COLUMNS = [
-    "cause", "status", "active", "because", "explains", "contradicts", "missing", "introduced_by", "mended_by", "remedy",
+    "cause", "status", "active", "because", "explains", "contradicts", "missing", "introduced_by", "mended_by",
+    "remedy",
 ]  # fmt: skip
 """What a table of causes says of each."""
 

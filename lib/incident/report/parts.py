@@ -57,10 +57,14 @@ def sequence(case: Case, summary: Summary) -> Section:
 def changes(case: Case, summary: Summary) -> Section:
     """What each revision changed, and what it did."""
     rows = [_change_row(change) for change in summary["changes"]]
-    anchors = [f"change-{short_name(change['revision'])}" for change in summary["changes"]]
+    anchors = [
+        f"change-{short_name(change['revision']) if change['revision'] else f'outside-{at}'}"
+        for at, change in enumerate(summary["changes"], 1)
+    ]
     missing = [missing_revision(name) for name in summary["missing_revisions"]]
     rule = (
-        "Each revision against the one created before it; an effect is the exact 95 % interval of the difference of "
+        "Each revision against the one created before it, and each call that changed the service without a revision "
+        "against the call before it; an effect is the exact 95 % interval of the difference of "
         f"failing shares, for kinds of requests that both served {ENOUGH} times or more."
     )
     none = Paragraph("No revision changed anything: the service has one revision or none.")
@@ -145,8 +149,9 @@ def _sequence_row(row: Mapping[str, Any], order: Mapping[str, int]) -> tuple[str
 
 def _change_row(change: Mapping[str, Any]) -> tuple[str, ...]:
     effect = f"{change['effect']}{', confounded' if change['confounded'] else ''}"
+    revision = short_name(change["revision"]) if change["revision"] else "no revision"
     return (
-        short_name(change["revision"]), effect, ", ".join(change["fields"]) or "nothing", ", ".join(change["on"]),
+        revision, effect, ", ".join(change["fields"]) or "nothing", ", ".join(change["on"]),
         change["by"] or "", since(change["time"]).removesuffix(" UTC"), change["build_id"] or "",
         (change["commit"] or "")[:12],
     )  # fmt: skip

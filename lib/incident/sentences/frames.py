@@ -70,7 +70,12 @@ def revisions(case: Case) -> Sentence:
 
 
 def _changes(case: Case) -> list[dict[str, Any]]:
-    return [row | {"revision": row["revision_name"]} for row in case.changes.to_dict("records")]
+    return [_change(row) for row in case.all_changes.to_dict("records")]
+
+
+def _change(row: dict[str, Any]) -> dict[str, Any]:
+    revision = row["revision_name"] if isinstance(row["revision_name"], str) else None
+    return row | {"revision": revision, "time": str(row["time"]).replace(" ", "T")}
 
 
 def _group_line(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:

@@ -112,11 +112,12 @@ def _change_lines(summary: Mapping[str, Any], width: int) -> list[str]:
 
 
 def change_line(change: Mapping[str, Any]) -> str:
-    """What one revision changed, by whom, and to which effect."""
+    """What one revision, or a call that made none, changed, by whom, and to which effect."""
     fields = ", ".join(change["fields"]) or "nothing"
     by = f" by {change['by']}" if change["by"] else ""
     confounded = " (confounded with the change before it)" if change["confounded"] else ""
-    return safe(f"{number(change['revision'])} changed {fields}{by}: effect {change['effect']}{confounded}")
+    what = number(change["revision"]) if change["revision"] else f"at {clock(change['time'])}, no revision:"
+    return safe(f"{what} changed {fields}{by}: effect {change['effect']}{confounded}")
 
 
 def _mending(summary: Mapping[str, Any], width: int) -> list[str]:
