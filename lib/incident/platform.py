@@ -309,6 +309,44 @@ UPSTREAM_RESET = PlatformText(
     f"{HTTP2_PAGE}; fleetdm/fleet issue 37352", status=503, example={"reason": "remote reset"},
 )  # fmt: skip
 
+APPLICATION_LISTENS = PlatformText(
+    "APPLICATION_LISTENS", "Uvicorn running on {url} (Press CTRL+C to quit)",
+    r"\b(?:listening|running|serving|started)\b[^\n]{0,80}?(?:https?://[^\s]{1,80}:\d{2,5}|\bport(?:\(s\))?:? ?\d{2,5}"
+    r"|[\s\[]:\d{2,5})",
+    STDERR, "DEFAULT", "uvicorn 0.54.0 server.py, gunicorn 27.0.1 arbiter.py, hypercorn; node's and Go's own examples",
+    example={"url": "http://0.0.0.0:8000"},
+)  # fmt: skip
+UNSUPPORTED_UPGRADE = PlatformText(
+    "UNSUPPORTED_UPGRADE", "WARNING:  Unsupported upgrade request.",
+    r"Unsupported upgrade request|No supported WebSocket library detected", STDERR, "DEFAULT",
+    "uvicorn 0.54.0, uvicorn/protocols/http/h11_impl.py",
+)  # fmt: skip
+ORIGIN_REFUSED = PlatformText(
+    "ORIGIN_REFUSED", "WARNING:  Origin not allowed: {origin}",
+    r"\borigin\b[^\n]{0,120}?\b(?:not allowed|not permitted|not accepted|denied|forbidden|invalid|disallowed|rejected"
+    r"|mismatch|not in (?:the )?(?:list|allowed))|\b(?:invalid|forbidden|disallowed|rejected|bad|untrusted|refused)\b"
+    r"[^\n]{0,40}?\borigin\b|request origin not allowed",
+    STDERR, "DEFAULT",
+    "gorilla/websocket server.go (request origin not allowed); websockets 17.4 InvalidOrigin (invalid Origin header); "
+    "engineio (is not an accepted origin)", example={"origin": "https://chat.example.com"},
+)  # fmt: skip
+CONNECTION_FAILED = PlatformText(
+    "CONNECTION_FAILED", "ConnectionRefusedError: [Errno 111] Connection refused",
+    r"\bConnectionRefusedError\b|\bECONNREFUSED\b|connection refused|\bConnectException\b|\bENOTFOUND\b|\bEAI_AGAIN\b"
+    r"|getaddrinfo failed"
+    r"|Name or service not known|Temporary failure in name resolution|UnknownHostException|no such host|\bETIMEDOUT\b"
+    r"|connect(?:ion)? timed out|i/o timeout|could not connect to server|No route to host|\bEHOSTUNREACH\b"
+    r"|\bENETUNREACH\b"
+    r"|Can't connect to (?:MySQL|local MySQL)|Error (?:-\d+ )?connecting to|server closed the connection unexpectedly"
+    r"|Connect call failed|the database (?:system is|ended)|MongoServerSelectionError|ServerSelectionTimeoutError",
+    STDERR, "DEFAULT",
+    "the errno names of POSIX connect(2) and getaddrinfo(3) as CPython, Node, Go and the JDK write them; psycopg, "
+    "PyMySQL, redis-py and PyMongo",
+)  # fmt: skip
+
+STARTS: tuple[PlatformText, ...] = (START_AUTOSCALING, START_ROLLOUT, START_MIN_INSTANCE)
+"""What the platform says when it starts an instance."""
+
 TEXTS: tuple[PlatformText, ...] = tuple(value for value in list(globals().values()) if isinstance(value, PlatformText))
 """Every text of this page."""
 

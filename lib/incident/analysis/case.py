@@ -5,9 +5,11 @@ Each part is a frame, made by a function of its own that a notebook may call alo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +17,7 @@ from incident.analysis.before_after import before_after
 from incident.analysis.candidate import Fix, fix
 from incident.analysis.changes import in_play, missing_revisions, revision_changes
 from incident.analysis.checks import checks, positive_sign
+from incident.analysis.durations import durations
 from incident.analysis.effects import ENOUGH, change_effects
 from incident.analysis.errors import error_entries, error_groups
 from incident.analysis.onset import Incident, incident
@@ -53,6 +56,11 @@ class Case:
     def opened(self) -> pd.DataFrame:
         """The requests that became sockets."""
         return self.requests[self.requests["http_request_status"] == SWITCHING_PROTOCOLS]
+
+    @cached_property
+    def durations(self) -> pd.DataFrame:
+        """How long sockets lived: see `analysis.durations.durations`."""
+        return durations(self.opened, self.evidence.revisions)
 
     @cached_property
     def entries(self) -> pd.DataFrame:
@@ -149,6 +157,12 @@ class Case:
         """Some revisions, oldest first; names that the frame does not know come last, by name."""
         known = list(self.evidence.revisions.sort_values("create_time")["revision_name"])
         return tuple(sorted(set(names), key=lambda n: (known.index(n) if n in known else len(known), n)))
+
+    def settings_of(self, names: Sequence[str]) -> dict[str, Any]:
+        """The settings of the newest of some revisions; none where it is not known."""
+        known = self.evidence.revisions.set_index("revision_name")["settings"]
+        text = known.get(names[-1]) if names else None
+        return dict(json.loads(text)) if isinstance(text, str) and text else {}
 
     def mended_by(self, affected: Sequence[str], kinds: Iterable[str]) -> str | None:
         """The first change after the affected revisions that fixed one of some kinds of requests.

@@ -1,69 +1,112 @@
-"""app-refused: the application itself answered handshakes with 401 or 403.
-
-Reads: request entries on the WebSocket path, and the live handshakes.
-Says failed: where one kind of client was refused more often than not, by a count that leaves no doubt.
-Ruled out by: a sentence of the platform's own in the entry, which means that IAM refused and no container was asked.
-Cannot tell: whether a refusal is right. A client that never got in while others do is `uncertain`, unless our own
-handshakes fail too; and a matrix that expects a refusal makes the probe's own evidence of nothing.
-"""
+"""Handshakes that the application itself refuses: whoever they come from, or by the page that a browser is on."""
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
+from incident import platform
 from incident.analysis.case import Case
-from incident.analysis.changes import short_name
-from incident.analysis.effects import ENOUGH
-from incident.analysis.intervals import share_interval
-from incident.analysis.ongoing import still_failing
-from incident.causes.rules import not_found, rule
+from incident.causes.lines import application_lines, within
+from incident.causes.rules import found, not_found, numbers, rule, undecided
+from incident.causes.shares import mostly
 from incident.findings import Finding
-from incident.frames import keys
-from incident.scope import rfc3339
 
-NAME = "app-refused"
 READS = ("logs", "revisions")
 REFUSALS = (401, 403)
-CITED = 20
+BROWSERS = re.compile(r"Mozilla|Safari|Chrome|Firefox|Edg", re.IGNORECASE)
+ORIGIN = re.compile(platform.ORIGIN_REFUSED.fragment, re.IGNORECASE)
 
 
-@rule(NAME, *READS)
+@rule("app-refused", *READS)
 def app_refused(case: Case) -> Finding:
-    """Handshakes that the application refused, by kind of client."""
+    """The application itself answered handshakes with 401 or 403.
+
+    Reads: request entries on the WebSocket path, and the live handshakes.
+
+    Says failed: where one kind of client was refused more often than not, by a count that leaves no doubt.
+
+    Ruled out by: a sentence of the platform's own in the entry, which means that IAM refused and no container was
+    asked; a line of the application that names the Origin, which is origin-refused's; another path that opens sockets
+    on the same revision, which is wrong-path's.
+
+    Cannot tell: whether a refusal is right. A client that never got in while others do is `uncertain`, unless our own
+    handshakes fail too; and a matrix that expects a refusal makes the probe's own evidence of nothing.
+
+    To mend it: compare what the client sends (token, origin, test headers) with what the revision's code accepts.
+    """
     refused = refusals(case)
+    refused = refused.drop(refused_by_origin(case).index.intersection(refused.index))
+    refused = refused[~refused["revision_name"].isin(_moved(case))]
     strangers = refused["client"].isin(_never_let_in(case))
     known = refused[~strangers]
     if known.empty:
-        return _undecided(case, refused) if len(refused) else not_found(NAME, case, READS)
-    return _finding(case, known)
+        return _undecided(case, refused) if len(refused) else not_found("app-refused", case, READS)
+    remedy = (
+        "compare what the client sends (token, origin, test headers) with what the revision's code accepts; "
+        "a variable that no code reads changes nothing"
+    )
+    return found("app-refused", case, _because(case, known), remedy, shown=known, failing=known)
 
 
-def _finding(case: Case, refused: pd.DataFrame) -> Finding:
-    revisions = case.age_order(refused["revision_name"].dropna())
-    started, last = refused["timestamp"].min(), refused["timestamp"].max()
-    kinds = set(refused["request_kind"])
-    active = still_failing(refused, case.requests, kinds, case.serving, case.evidence.endpoint_handshakes)
-    return Finding(
-        NAME, "failed", _because(case, refused), active,
-        introduced_by=case.introduced_by(revisions, started, kinds), revisions=revisions,
-        started=rfc3339(started), ended=None if active else rfc3339(last),
-        mended_by=None if active else case.mended_by(revisions, kinds),
-        evidence=keys("logs", refused, CITED), share=len(refused) / max(1, int(case.requests["failed"].sum())),
-        remedy="compare what the client sends (token, origin, test headers) with what the revision's code accepts; "
-        "a variable that no code reads changes nothing",
-    )  # fmt: skip
+@rule("origin-refused", *READS)
+def origin_refused(case: Case) -> Finding:
+    """The application refuses handshakes by their Origin, which browsers send and other clients do not.
+
+    Reads: request entries on the WebSocket path, and lines of the application that say that an origin is not allowed.
+
+    Says failed: where one kind of client was refused more often than not, and such a line falls into those requests.
+
+    Ruled out by: whole logs without a refusal of the application's own, or without such a line while no client is a
+    browser.
+
+    Cannot tell: whether the page should be allowed. Browsers that are refused while others get in, without a line that
+    says why, are `uncertain`: the matrix `origins` settles it.
+
+    To mend it: add the page's origin to those that the application allows; scheme, host and port must be the same.
+    """
+    refused = refused_by_origin(case)
+    if len(refused):
+        said = application_lines(case, ORIGIN)
+        text = said["text"].iloc[-1].strip().split("\n", 1)[0][:160]
+        remedy = "add the origin to those that the application allows; scheme, host and port must be the same"
+        because = f"{_because(case, refused)}; it says: {text}"
+        return found("origin-refused", case, because, remedy, shown=refused, failing=refused)
+    browsers = refusals(case)
+    browsers = browsers[browsers["http_request_user_agent"].astype("str").str.contains(BROWSERS)]
+    others = case.opened[~case.opened["client"].isin(browsers["client"])]
+    if browsers.empty or others.empty:
+        return not_found("origin-refused", case, READS)
+    because = f"{_because(case, browsers)}; other clients get in, and no line says that it is the origin"
+    endpoint = case.evidence.scope.endpoint or "URL"
+    return undecided("origin-refused", case, because, f"incident probe {endpoint} --matrix origins", shown=browsers)
 
 
 def refusals(case: Case) -> pd.DataFrame:
     """The refused handshakes of each kind of client that was refused more often than not, on any one revision."""
     tried = case.settled_requests[case.settled_requests["websocket"]]
     by_the_application = (tried["platform_text"] == "") & tried["instance_id"].notna()
-    refused = tried["http_request_status"].isin(REFUSALS) & by_the_application
-    shares = refused.groupby([tried["revision_name"].astype("str"), tried["client"]]).agg(["sum", "size"])
-    enough = shares[shares["size"] >= ENOUGH]
-    clear = [key for key, count, tries in enough.itertuples() if share_interval(count, tries)[0] > 0.5]
-    kind = pd.MultiIndex.from_frame(tried[["revision_name", "client"]].astype("str"))
-    return tried[refused & kind.isin(clear)]
+    return mostly(tried, tried["http_request_status"].isin(REFUSALS) & by_the_application)
+
+
+def refused_by_origin(case: Case) -> pd.DataFrame:
+    """Those of the refusals in whose life the application says that an origin is not allowed."""
+    refused = refusals(case)
+    lines = application_lines(case, ORIGIN)
+    if refused.empty or lines.empty:
+        return refused[:0]
+    named = within(refused, lines)
+    clients = refused[named].groupby("client")["weight"].sum() / refused.groupby("client")["weight"].sum()
+    sure = clients[clients > 0.5].index
+    return refused[named & refused["client"].isin(sure)]
+
+
+def _moved(case: Case) -> set[str]:
+    """The revisions that open sockets at another path, and none at the one asked about."""
+    opened = case.opened
+    here = set(opened.loc[opened["websocket"], "revision_name"].dropna())
+    return set(opened.loc[~opened["websocket"], "revision_name"].dropna()) - here
 
 
 def _never_let_in(case: Case) -> set[str]:
@@ -77,16 +120,15 @@ def _never_let_in(case: Case) -> set[str]:
 def _undecided(case: Case, refused: pd.DataFrame) -> Finding:
     because = f"{_because(case, refused)}; other clients get in, so the refusal may be right"
     remedy = "ask whether they should get in, and try what they send: incident probe URL --header 'NAME: VALUE'"
-    return Finding(NAME, "uncertain", because=because, evidence=keys("logs", refused, CITED), remedy=remedy)
+    return undecided("app-refused", case, because, remedy, shown=refused)
 
 
 def _because(case: Case, refused: pd.DataFrame) -> str:
-    counts = refused.groupby("http_request_status").size()
+    counts = refused.groupby("http_request_status")["weight"].sum()
     statuses = " and ".join(f"{count} × {status}" for status, count in counts.items())
     clients = ", ".join(sorted(set(refused["client"])))
-    numbers = ", ".join(short_name(name) for name in case.age_order(refused["revision_name"]))
-    path = case.evidence.scope.websocket_path
+    path, on = case.evidence.scope.websocket_path, numbers(case, refused["revision_name"].dropna())
     return (
-        f"handshakes of {clients} on {path} were refused {statuses} on {numbers}; an instance answered each, "
-        "and the platform gave no reason of its own"
+        f"handshakes of {clients} on {path} were refused {statuses} on {on}; an instance answered each, and the "
+        "platform gave no reason of its own"
     )

@@ -63,12 +63,13 @@ def found(
     if active is None:
         active = still_failing(shown, case.requests, kinds, case.serving, case.evidence.endpoint_handshakes)
     introduced_by = known.pop("introduced_by", case.introduced_by(names, onset, kinds))
+    mended_by = known.pop("mended_by", None if active else case.mended_by(names, kinds))
     share, time_share, explains = explanation(case, explained, tried)
     evidence = known.pop("evidence", ())
     return Finding(
         name, "failed", because, active, introduced_by=introduced_by, revisions=names, started=rfc3339(onset),
         ended=None if active else rfc3339(_last(shown, explained, tried, onset)),
-        mended_by=None if active else case.mended_by(names, kinds),
+        mended_by=mended_by,
         evidence=(*evidence, *_cited("logs", shown), *_cited("logs", explained), *_cited("handshakes", tried)),
         remedy=remedy, share=share, time_share=time_share, explains=explains, **known,
     )  # fmt: skip

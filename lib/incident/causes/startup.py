@@ -1,11 +1,4 @@
-"""startup-exception: the application raises while it starts, so the instance ends and its requests fail.
-
-Reads: tracebacks on standard error, the exits that the platform records, and the requests that failed meanwhile.
-Says failed: where an exception is followed by the end of an instance that had answered nothing, even on a revision that
-is Ready: a server that binds its port before it loads the application passes the startup probe and dies after it.
-Ruled out by: whole logs without such a pair, and without an instance that ended of itself before it answered.
-Cannot tell: whether the code works once the exception is mended; what an exit means whose traceback it cannot read.
-"""
+"""Instances that end at their start, and the exceptions that ended them."""
 
 from __future__ import annotations
 
@@ -15,16 +8,13 @@ from incident import platform
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
 from incident.analysis.nearness import near_by
-from incident.analysis.ongoing import still_failing
 from incident.analysis.tracebacks import Traceback, read_traceback
-from incident.causes.rules import not_found, rule
+from incident.causes.rules import CITED, found, not_found, rule
 from incident.findings import Finding
 from incident.frames import keys
-from incident.scope import rfc3339
 
 NAME = "startup-exception"
 READS = ("logs", "revisions")
-CITED = 20
 CHAIN = pd.Timedelta("100ms")
 """Chained exceptions arrive as entries of their own, microseconds apart."""
 SIGNALS = 128
@@ -33,37 +23,46 @@ SIGNALS = 128
 
 @rule(NAME, *READS)
 def startup_exception(case: Case) -> Finding:
-    """Exceptions that ended an instance at its start; of several, the one that goes on, or went on last."""
+    """The application raises while it starts, so the instance ends and its requests fail.
+
+    Reads: tracebacks of the application, the exits that the platform records, and the requests that failed meanwhile.
+
+    Says failed: where an exception is followed by the end of an instance that had answered nothing, even on a revision
+    that is Ready: a server that binds its port before it loads the application passes the startup probe and dies after
+    it. Of several exceptions the one that goes on is told, or that went on last.
+
+    Ruled out by: whole logs without such a pair, and without an instance that ended by itself before it answered; an
+    exception that says that a connection to something else failed, which is dependency-unreachable's.
+
+    Cannot tell: whether the code works once the exception is mended; what an exit means whose traceback it cannot
+    read.
+
+    To mend it: define, import or install what the exception lacks, at the line it names; build and deploy. Until then
+    go back to the last good revision.
+    """
     ends = early_ends(case)
     fatal = fatal_exceptions(case, ends)
-    if fatal.empty:
+    own = fatal[~fatal["text"].map(_is_connection)]
+    if own.empty and len(fatal):
+        return not_found(NAME, case, READS, "the exceptions that ended instances say that a dependency was not reached")
+    if own.empty:
         return unread(case, ends) if len(ends) else not_found(NAME, case, READS)
-    found = [_finding(case, raised) for _, raised in fatal.groupby("group", sort=False)]
-    return max(found, key=lambda finding: (finding.active, finding.ended or "", finding.share))
+    each = [_finding(case, raised) for _, raised in own.groupby("group", sort=False)]
+    return max(each, key=lambda finding: (finding.active, finding.ended or "", finding.share))
 
 
 def _finding(case: Case, raised: pd.DataFrame) -> Finding:
     traceback = read_traceback(raised["text"].iloc[-1])
     assert traceback is not None
-    revisions = case.age_order(raised["revision_name"].dropna())
     failing = consequences(case, raised)
-    started, last = raised["timestamp"].min(), raised["timestamp"].max()
-    kinds = set(failing["request_kind"])
-    active = still_failing(raised, case.requests, kinds, case.serving, case.evidence.endpoint_handshakes)
-    return Finding(
-        NAME, "failed", _because(case, raised, traceback, failing), active,
-        introduced_by=case.introduced_by(revisions, started, kinds), revisions=revisions,
-        started=rfc3339(started), ended=None if active else rfc3339(last),
-        mended_by=None if active else case.mended_by(revisions, kinds),
-        evidence=keys("logs", raised, CITED) + keys("logs", failing, CITED),
-        share=len(failing) / max(1, int(case.requests["failed"].sum())), remedy=_remedy(case, traceback),
-    )  # fmt: skip
+    because = _because(case, raised, traceback, failing)
+    return found(NAME, case, because, _remedy(case, traceback), shown=raised, failing=failing)
 
 
 def early_ends(case: Case) -> pd.DataFrame:
     """The entries that say that an instance ended of itself, of instances that had answered nothing well before."""
     said = case.entries["text"].fillna("")
-    ends = case.entries[said.map(_is_end).astype(bool) & case.entries["instance_id"].notna()]
+    ends = case.entries[said.map(is_end).astype(bool) & case.entries["instance_id"].notna()]
     answered = case.requests[~case.requests["failed"]].groupby("instance_id", observed=True)["timestamp"].min()
     first = pd.to_datetime(ends["instance_id"].astype("object").map(answered.to_dict()), utc=True)
     return ends[~(first < ends["timestamp"])]
@@ -95,7 +94,16 @@ def unread(case: Case, ends: pd.DataFrame) -> Finding:
     return Finding(NAME, "uncertain", because=because, evidence=keys("logs", ends, CITED), remedy=remedy)
 
 
-def _is_end(text: str) -> bool:
+def _is_connection(text: str) -> bool:
+    return bool(platform.CONNECTION_FAILED.search(text[-4000:]))
+
+
+def is_end(text: str) -> bool:
+    """Whether a line says that a process ended by itself, and not by a signal from outside.
+
+    >>> is_end("Container called exit(3)."), is_end("Container called exit(137).")
+    (True, False)
+    """
     exited = platform.CONTAINER_EXIT.search(text)
     by_itself = exited is not None and 0 < int(exited["code"]) < SIGNALS
     return by_itself or bool(platform.WORKER_FAILED_TO_BOOT.search(text))

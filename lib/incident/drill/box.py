@@ -7,6 +7,7 @@ seen in: activity, new instance, probe, the revision's event, the service's even
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
 import uuid
@@ -182,6 +183,15 @@ class Box:
         await proxy.start()
         self._open.push_async_callback(proxy.close)
         self.proxy = proxy
+
+    def leave(self, task: asyncio.Future[object]) -> None:
+        """Let something go on beside the steps, until the box is closed."""
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._open.push_async_callback(end)
 
     def refuse(self, step: LogFault) -> None:
         """A method of Google's APIs refuses from here on."""

@@ -235,8 +235,11 @@ async def _do(step: Step, box: Box, played: Played) -> None:
         case LogFault():
             box.refuse(step)
         case Sockets():
-            await hold_sockets(box.endpoint, box.scenario.requests[step.kind], step)
-            await box.frontend.idle()
+            holding = asyncio.ensure_future(hold_sockets(box.endpoint, box.scenario.requests[step.kind], step))
+            box.leave(holding)
+            if not step.meanwhile:
+                await holding
+                await box.frontend.idle()
         case Pause():
             await asyncio.sleep(step.seconds)
         case Requests():

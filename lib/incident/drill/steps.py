@@ -127,12 +127,16 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Sockets:
-    """Clients hold `count` sockets of a kind open for `hold` seconds, and send a message each `every` (0: never)."""
+    """Clients hold `count` sockets of a kind open for `hold` seconds, and send a message each `every` (0: never).
+
+    With `meanwhile` the next step begins at once, and what is still open ends with the drill.
+    """
 
     kind: str
     count: int
     hold: float
     every: float = 0
+    meanwhile: bool = False
 
 
 @dataclass(frozen=True)

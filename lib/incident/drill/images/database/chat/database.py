@@ -4,6 +4,13 @@ import os
 import socket
 
 
+class DatabaseSessionManager:
+    """Sessions of the database that agents read."""
+
+    def __init__(self, url="memory://"):
+        self.url = url
+
+
 def ping():
     """Ask the database whether it is there; raises what the system says where it is not."""
     address = (os.environ["DATABASE_HOST"], int(os.environ["DATABASE_PORT"]))

@@ -1,0 +1,63 @@
+"""Which log entries a rule may read a text in, and which requests they belong to.
+
+The platform writes of an instance in one log and of a request in another; an application writes in the rest. A user's
+chat message may hold any text at all, so a text of the platform's counts only in the platform's own log.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from incident import platform
+from incident.analysis.case import Case
+from incident.causes.rules import TOGETHER
+
+SYSTEM = platform.log_name("", platform.SYSTEM).removeprefix("projects//logs/")
+SERVER_ERROR = 500
+
+
+def system_lines(case: Case, *texts: platform.PlatformText) -> pd.DataFrame:
+    """The entries of the platform's own log on instances that hold one of some texts."""
+    logs = case.evidence.service_logs
+    own = logs[logs["log_name"].astype("str").str.endswith(SYSTEM) & logs["text"].notna()]
+    return own[_holds(own, lambda text: any(known.search(text) for known in texts))]
+
+
+def application_lines(case: Case, pattern: re.Pattern[str]) -> pd.DataFrame:
+    """The entries that the application wrote itself and that a pattern is found in."""
+    logs = case.evidence.service_logs
+    platforms = logs["log_name"].astype("str").str.endswith((SYSTEM, "%2Frequests"))
+    own = logs[~platforms & logs["http_request_status"].isna() & logs["text"].notna()]
+    return own[_holds(own, lambda text: pattern.search(text) is not None)]
+
+
+def on_instances(requests: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The requests that an instance of some entries had."""
+    return requests[requests["instance_id"].isin(rows["instance_id"].dropna())]
+
+
+def within(requests: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+    """Whether one of some entries falls into each request's life: of its trace, or on its instance while it lasted."""
+    times = {instance: part.sort_values() for instance, part in rows.groupby("instance_id", observed=True)["timestamp"]}
+    traces = set(rows["trace"].dropna())
+    found = [
+        trace in traces or _any_between(times.get(instance), start - TOGETHER, end + TOGETHER)
+        for instance, trace, start, end in zip(
+            requests["instance_id"], requests["trace"], requests["timestamp"], requests["ended"], strict=True
+        )
+    ]
+    return pd.Series(found, index=requests.index, dtype="bool")
+
+
+def _any_between(times: pd.Series | None, start: pd.Timestamp, end: pd.Timestamp) -> bool:
+    if times is None:
+        return False
+    return bool(times.searchsorted(start) < times.searchsorted(end, side="right"))
+
+
+def _holds(rows: pd.DataFrame, test: object) -> pd.Series:
+    """`test` of each entry's text, asked once for each distinct one."""
+    answers = {text: test(text) for text in rows["text"].unique()}  # type: ignore[operator]
+    return rows["text"].map(answers).astype("bool")
