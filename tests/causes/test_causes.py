@@ -29,7 +29,7 @@ def test_every_cause_has_its_three_cases(rule):
 def test_evidence_rows_are_in_the_frame(evidence):
     """A finding cites rows that anyone can look up in the archived frame."""
     read = evidence(Path(__file__).parents[1] / "incident.yaml")
-    for finding in judged(Case(read)):
+    for finding in (finding for finding in judged(Case(read)) if finding.status == "failed"):
         cited = read.cited(finding.evidence)
         assert len(cited) == len(set(finding.evidence))
         assert not cited.empty

@@ -181,12 +181,16 @@ class Case:
         """The oldest affected revision, where it is a change that can explain the onset.
 
         It cannot where the window shows nothing before it, or where it had answered enough of the same requests well
-        before the fault began: then nothing that was deployed explains it.
+        before the fault began: then nothing that was deployed explains it. The same are those of the kinds that fail,
+        where an older revision answered enough of them well, and all handshakes otherwise.
         """
         oldest = self.changes[self.changes["revision_name"].isin(affected[:1])]
         if oldest.empty or not oldest["previous"].isin(self.evidence.service_logs["revision_name"].astype("str")).all():
             return None
-        own = self.requests[self.requests["revision_name"] == affected[0]]
-        own = own[own["request_kind"].isin(set(kinds)) | own["websocket"]]
-        good = own[~own["failed"] & (own["timestamp"] < onset)]
-        return None if len(good) >= ENOUGH else str(affected[0])
+        good, wanted = self.requests[~self.requests["failed"]], set(kinds)
+        is_own = good["revision_name"] == affected[0]
+        of_kinds = good["request_kind"].isin(wanted)
+        worked_before = good.loc[of_kinds & ~is_own & (good["timestamp"] < onset), "weight"].sum() >= ENOUGH
+        same = of_kinds if worked_before else of_kinds | good["websocket"]
+        before = good.loc[is_own & same & (good["timestamp"] < onset), "weight"].sum()
+        return None if before >= ENOUGH else str(affected[0])

@@ -79,7 +79,7 @@ def ingress_denied(case: Case) -> Finding:
         because = f"{words}, and no handshake from this side shows what it keeps out"
         settle = "incident probe the service's own URL from where its clients are"
         return undecided("ingress-denied", case, because, remedy, missing=(settle,))
-    because = f"{words}, and {len(shut)} checks from this side got 404{_closed_by(case, none, 'ingress')}"
+    because = f"{words}, and checks from this side that got 404: {len(shut)}{_closed_by(case, none, 'ingress')}"
     rows = keys("service", case.evidence.service)
     return found(
         "ingress-denied", case, because, remedy, shown=none, failing=none, handshakes=shut, active=True,
@@ -102,7 +102,7 @@ def _shut_out(case: Case) -> pd.DataFrame:
 def _closed_by(case: Case, refused: pd.DataFrame, kind: str) -> str:
     """Who changed what of that kind last before the refusals began, where the audit log has it."""
     changes = case.outside_changes
-    changes = changes[changes["kinds"].map(lambda kinds: kind in kinds)]
+    changes = changes[changes["kinds"].map(lambda kinds: kind in kinds).astype("bool")]
     if len(refused):
         changes = changes[changes["time"] <= refused["ended"].min() + pd.Timedelta("60s")]
     if changes.empty:

@@ -72,7 +72,8 @@ def origin_refused(case: Case) -> Finding:
         text = said["text"].iloc[-1].strip().split("\n", 1)[0][:160]
         remedy = "add the origin to those that the application allows; scheme, host and port must be the same"
         because = f"{_because(case, refused)}; it says: {text}"
-        return found("origin-refused", case, because, remedy, shown=refused, failing=refused)
+        active = _still_shut(case, refused)
+        return found("origin-refused", case, because, remedy, shown=refused, failing=refused, active=active)
     browsers = refusals(case)
     browsers = browsers[browsers["http_request_user_agent"].astype("str").str.contains(BROWSERS)]
     others = case.opened[~case.opened["client"].isin(browsers["client"])]
@@ -100,6 +101,13 @@ def refused_by_origin(case: Case) -> pd.DataFrame:
     clients = refused[named].groupby("client")["weight"].sum() / refused.groupby("client")["weight"].sum()
     sure = clients[clients > 0.5].index
     return refused[named & refused["client"].isin(sure)]
+
+
+def _still_shut(case: Case, refused: pd.DataFrame) -> bool:
+    """Whether those clients have not got in since, where they were refused; a probe sends no Origin."""
+    on = refused[refused["revision_name"].isin(case.serving)]
+    later = case.opened[case.opened["client"].isin(refused["client"])]
+    return len(on) > 0 and not (later["timestamp"] > on["timestamp"].max()).any()
 
 
 def _moved(case: Case) -> set[str]:

@@ -95,7 +95,7 @@ def tls_invalid(case: Case) -> Finding:
         settle = "the same handshake from another network, or with --ca-file and the authority's certificate"
         because = f"{words}; it may be that only this side does not trust it"
         return undecided("tls-invalid", case, because, remedy, missing=(settle,))
-    return _before("tls-invalid", case, f"{len(stopped)} checks stopped at TLS: {words}", remedy, stopped)
+    return _before("tls-invalid", case, f"checks that stopped at TLS: {len(stopped)}; {words}", remedy, stopped)
 
 
 @rule("dns-failure", *HANDSHAKES)
@@ -123,7 +123,7 @@ def dns_failure(case: Case) -> Finding:
     if not (stopped["status"] == "failed").any():
         settle = "the same handshake from another network"
         return undecided("dns-failure", case, words, remedy, missing=(settle,))
-    return _before("dns-failure", case, f"{len(stopped)} checks stopped at the name: {words}", remedy, stopped)
+    return _before("dns-failure", case, f"checks that stopped at the name: {len(stopped)}; {words}", remedy, stopped)
 
 
 def _before(name: str, case: Case, because: str, remedy: str, stopped: pd.DataFrame) -> Finding:

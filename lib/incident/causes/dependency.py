@@ -42,11 +42,11 @@ def dependency_unreachable(case: Case) -> Finding:
     revision mends it only where a revision brought it.
     """
     entries = case.entries
-    told = entries[entries["kind"].isin(["exception", "line"]) & entries["text"].fillna("").map(says_unreachable)]
+    told = entries[entries["kind"].isin(["exception", "line"]) & entries["text"].fillna("").map(says_unreachable).astype("bool")]
     if told.empty:
         return not_found("dependency-unreachable", case, READS)
     at_start = fatal_exceptions(case, early_ends(case))
-    at_start = at_start[at_start["text"].map(says_unreachable)]
+    at_start = at_start[at_start["text"].map(says_unreachable).astype("bool")]
     touched = case.requests[within(case.requests, told)]
     failing = _failing(case, touched)
     if len(at_start):

@@ -42,7 +42,7 @@ def startup_exception(case: Case) -> Finding:
     """
     ends = early_ends(case)
     fatal = fatal_exceptions(case, ends)
-    own = fatal[~fatal["text"].map(_is_connection)]
+    own = fatal[~fatal["text"].map(_is_connection).astype("bool")]
     if own.empty and len(fatal):
         return not_found(NAME, case, READS, "the exceptions that ended instances say that a dependency was not reached")
     if own.empty:

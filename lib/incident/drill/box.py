@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import grpc
@@ -184,7 +184,7 @@ class Box:
         self._open.push_async_callback(proxy.close)
         self.proxy = proxy
 
-    def leave(self, task: asyncio.Future[object]) -> None:
+    def leave(self, task: asyncio.Future[Any]) -> None:
         """Let something go on beside the steps, until the box is closed."""
 
         async def end() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from chat.paths import HEALTH, SOCKET
 
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 
 
@@ -42,8 +44,9 @@ def process_request(connection, request):
 
 async def converse(connection):
     agent = AGENT_CLASSES["echo"]()
-    async for message in connection:
-        await connection.send(agent.answer(message))
+    with suppress(ConnectionClosed):  # however a socket ends, the next one is served
+        async for message in connection:
+            await connection.send(agent.answer(message))
 
 
 async def serve(listener, stop):
