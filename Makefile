@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SERVERS := build/servers
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup drill test slow servers browser check lab samples pictures lock clean
+.PHONY: setup drill test slow servers browser check lab samples causes pictures lock clean
 
 setup: $(READY)
 
@@ -69,6 +69,10 @@ samples: setup
 	@set -- build/samples/drill-staging/*/evidence && rm -rf lib/incident/samples && \
 	  mkdir -p lib/incident/samples/staging lib/incident/samples/staging-fixed && \
 	  cp -R $$1 lib/incident/samples/staging/evidence && cp -R $$2 lib/incident/samples/staging-fixed/evidence
+
+# A page for each cause, from the docstring of its rule.
+causes: setup
+	@$(BIN)/python docs/causes/make.py
 
 # The README's pictures, from the packaged sample.
 pictures: setup

@@ -92,8 +92,18 @@ class Case:
     def changes(self) -> pd.DataFrame:
         """What each revision changed and did: see `revision_changes` and `change_effects`."""
         changed = revision_changes(self.revisions, self.evidence.audit)
-        first, last = first_and_last(self.settled_requests, outside_times(self.evidence.audit, self.evidence.revisions))
+        first, last = first_and_last(self.settled_requests, self._turns)
         return change_effects(changed, kind_counts(first), kind_counts(last))
+
+    @cached_property
+    def _turns(self) -> list[pd.Timestamp]:
+        """When something changed that no revision did: outside revisions, and where the incident begins and ends."""
+        outside = outside_times(self.evidence.audit, self.evidence.revisions).to_list()
+        if self.incident is None:
+            return outside
+        failed = self.failed_requests
+        began = failed.loc[failed["ended"] == self.incident.start, "timestamp"].min()
+        return [*outside, began, self.incident.end]
 
     @cached_property
     def outside_changes(self) -> pd.DataFrame:

@@ -2,8 +2,8 @@
 
 Reads the entries of sockets that have ended (status 101, whose latency is the socket's life) and the revisions'
 settings. Cloud Run ends a socket at the revision's request timeout; an entry within a second of it, or within a tenth
-of a short one, is taken for such an end. It cannot tell who ended a socket before that: the client, the application or a
-proxy. A socket that is still open has no entry, so those opened less than one timeout before the window's end are not
+of a short one, is taken for such an end. It cannot tell who ended a socket before that: the client, the application
+or a proxy. A socket that is still open has no entry, so those opened less than one timeout before the window's end are not
 all there.
 """
 

@@ -83,13 +83,23 @@ def outside_times(audit: pd.DataFrame, revisions: pd.DataFrame) -> pd.Series:
     return found.loc[found["kinds"].map(len) > 0, "time"]
 
 
-def first_and_last(requested: pd.DataFrame, times: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The requests of each revision until the first of some times after it began, and those since the last of them."""
-    if times.empty or requested.empty:
+def first_and_last(
+    requested: pd.DataFrame, times: Iterable[pd.Timestamp], enough: int = ENOUGH
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The requests of each revision in the first and in the last of the stretches that some times cut its life into.
+
+    Only a stretch with `enough` requests counts; a revision without one keeps all of its requests.
+    """
+    cuts = pd.DatetimeIndex(sorted(times))
+    if cuts.empty or requested.empty:
         return requested, requested
-    stretch = pd.Series(times.sort_values().searchsorted(requested["timestamp"], side="right"), requested.index)
-    by_revision = stretch.groupby(requested["revision_name"].astype("object"))
-    return requested[stretch == by_revision.transform("min")], requested[stretch == by_revision.transform("max")]
+    name = requested["revision_name"].astype("object")
+    stretch = pd.Series(cuts.searchsorted(requested["timestamp"], side="right"), requested.index)
+    many = requested["weight"].groupby([name, stretch]).transform("sum") >= enough
+    full = stretch.where(many)
+    ends = (full.groupby(name).transform(end) for end in ("min", "max"))
+    first, last = (requested[(stretch == end) | (end.isna() & name.notna())] for end in ends)
+    return first, last
 
 
 def _is_end(call: Mapping[str, Any], start: pd.Timestamp | None) -> bool:

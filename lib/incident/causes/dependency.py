@@ -42,7 +42,9 @@ def dependency_unreachable(case: Case) -> Finding:
     revision mends it only where a revision brought it.
     """
     entries = case.entries
-    told = entries[entries["kind"].isin(["exception", "line"]) & entries["text"].fillna("").map(says_unreachable).astype("bool")]
+    told = entries[
+        entries["kind"].isin(["exception", "line"]) & entries["text"].fillna("").map(says_unreachable).astype("bool")
+    ]
     if told.empty:
         return not_found("dependency-unreachable", case, READS)
     at_start = fatal_exceptions(case, early_ends(case))

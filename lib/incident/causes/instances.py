@@ -70,7 +70,9 @@ def instance_crash(case: Case) -> Finding:
     ends = system_lines(case, *ENDS)
     early, killed = early_ends(case), system_lines(case, platform.MEMORY_LIMIT)
     at_start = set(early["instance_id"]) | set(killed["instance_id"].dropna())
-    ends = ends[ends["instance_id"].notna() & ~ends["instance_id"].isin(at_start) & ends["text"].map(_is_failure).astype("bool")]
+    ends = ends[
+        ends["instance_id"].notna() & ~ends["instance_id"].isin(at_start) & ends["text"].map(_is_failure).astype("bool")
+    ]
     served = set(case.requests.loc[~case.requests["failed"], "instance_id"].dropna())
     ends = ends[ends["instance_id"].isin(served)]
     failing = ended_with(case, ends)

@@ -12,10 +12,11 @@ import pandas as pd
 
 from incident import platform
 from incident.analysis.case import Case
-from incident.causes.rules import TOGETHER
 
 SYSTEM = platform.log_name("", platform.SYSTEM).removeprefix("projects//logs/")
 SERVER_ERROR = 500
+SLACK = pd.Timedelta("100ms")
+"""The clocks of a container's lines and of its requests' entries differ by less."""
 
 
 def system_lines(case: Case, *texts: platform.PlatformText) -> pd.DataFrame:
@@ -43,7 +44,7 @@ def within(requests: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
     times = {instance: part.sort_values() for instance, part in rows.groupby("instance_id", observed=True)["timestamp"]}
     traces = set(rows["trace"].dropna())
     found = [
-        trace in traces or _any_between(times.get(instance), start - TOGETHER, end + TOGETHER)
+        trace in traces or _any_between(times.get(instance), start - SLACK, end + SLACK)
         for instance, trace, start, end in zip(
             requests["instance_id"], requests["trace"], requests["timestamp"], requests["ended"], strict=True
         )

@@ -89,8 +89,8 @@ def idle_timeout(case: Case) -> Finding:
         because = f"a live handshake was ended after {lived:.2g} s, and no client's sockets live as long"
         return undecided("idle-timeout", case, because, remedy, missing=(_longer(case, lived),))
     because = (
-        f"live handshakes that the other side ended after {lived:.2g} s without a message: {len(ended)}, and sockets of "
-        f"clients that lived as long: {len(same)}"
+        f"live handshakes that the other side ended after {lived:.2g} s without a message: {len(ended)}, and sockets "
+        f"of clients that lived as long: {len(same)}"
     )
     return found(
         "idle-timeout", case, because, remedy, shown=same, failing=case.requests[:0], handshakes=ended, active=True,

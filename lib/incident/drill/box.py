@@ -47,6 +47,10 @@ from incident.drill.steps import (
 from incident.findings import UsageError
 
 
+HELD_WAIT = 0.3
+"""Seconds that requests have to end while sockets are held beside them."""
+
+
 class Box:
     """One scenario's service, live. `address` is for INCIDENT_GCP_ENDPOINT, `url` is the service's own."""
 
@@ -61,6 +65,7 @@ class Box:
         self.dependencies: dict[str, DependencyServer] = {}
         self.proxy: ProxyServer | None = None
         self._open = AsyncExitStack()
+        self._left: set[asyncio.Future[Any]] = set()
         self._folder = Path()
 
     @property
@@ -187,11 +192,18 @@ class Box:
     def leave(self, task: asyncio.Future[Any]) -> None:
         """Let something go on beside the steps, until the box is closed."""
 
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
+
         async def end() -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
         self._open.push_async_callback(end)
+
+    async def settle(self) -> None:
+        """Wait for the entries of all requests that have ended; not for sockets that are held meanwhile."""
+        await self.frontend.idle(limit=HELD_WAIT if self._left else None)
 
     def refuse(self, step: LogFault) -> None:
         """A method of Google's APIs refuses from here on."""

@@ -243,10 +243,12 @@ class FrontEnd:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def idle(self) -> None:
-        """Wait until no exchange is under way, so that the entries of all that ended are written."""
-        while self._connections:
-            await asyncio.wait(self._connections.copy())
+    async def idle(self, limit: float | None = None) -> None:
+        """Wait until no exchange is under way, at most `limit` seconds: then the entries of all that ended are there."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                while self._connections:
+                    await asyncio.wait(self._connections.copy())
 
     def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
         connection = asyncio.create_task(self._handle(reader, writer))

@@ -239,12 +239,12 @@ async def _do(step: Step, box: Box, played: Played) -> None:
             box.leave(holding)
             if not step.meanwhile:
                 await holding
-                await box.frontend.idle()
+                await box.settle()
         case Pause():
             await asyncio.sleep(step.seconds)
         case Requests():
             seen = await make_requests(box.endpoint, box.scenario.requests, step)
-            await box.frontend.idle()
+            await box.settle()
             served_by = box.service.serving.name if box.service.serving else "no revision"
             played.differences += unexpected_statuses(step, seen, served_by)
 
