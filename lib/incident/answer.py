@@ -22,13 +22,14 @@ from incident.scope import rfc3339
 SCHEMA = 1
 
 
-def summary(evidence: Evidence) -> dict[str, Any]:
+def summary(evidence: Evidence, case: Case | None = None) -> dict[str, Any]:
     """What a run found, in schema 1; `because` says what decided its status.
 
-    Beyond CONTRACTS it holds `because`, `serving`, `missing_revisions`, `notes`, and `requests`: how many of each
-    kind each revision answered, and how many failed, which a later run compares itself with.
+    `case` is the evidence's own, where there is one already. Beyond CONTRACTS it holds `because`, `serving`,
+    `missing_revisions`, `notes`, and `requests`: how many of each kind each revision answered, and how many failed,
+    which a later run compares itself with.
     """
-    case = Case(evidence)
+    case = case or Case(evidence)
     causes = judged(case)
     verdict = run_status(causes, case.checks, evidence.gaps, case.positive_sign)
     return {

@@ -56,7 +56,7 @@ class Steps:
 
     check: Callable[..., Any] = sources.check
     gather: Callable[..., Evidence] = sources.gather
-    summary: Callable[[Evidence], dict[str, Any]] = summarise
+    summary: Callable[[Evidence, Case], dict[str, Any]] = summarise
     notebooks: Path = field(default_factory=lambda: package_folder(NOTEBOOKS))
     now: Callable[[], pd.Timestamp] = sources.utc_now
     token: Callable[[int], str] = secrets.token_hex
@@ -124,9 +124,9 @@ def _run(job: _Job, paths: Mapping[str, Path], kernels: Kernels, environ: Mappin
         on_probe=lambda rows: job.say(f"{handshake_table(rows)}\n"),
     )  # fmt: skip
     save(evidence, job.folder.building / "evidence")
-    found = job.steps.summary(evidence)
-    job.say(verdict(found))
     case = Case(evidence)
+    found = job.steps.summary(evidence, case)
+    job.say(verdict(found))
     broken = _run_notebooks(job, paths, kernels, kernel)
     charts = _drawn(case)
     broken += _write_charts(job, charts)

@@ -6,8 +6,8 @@ Each part is a frame, made by a function of its own that a notebook may call alo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,13 @@ class Case:
     """The evidence of a run and what follows from it; nothing here reads anything but the evidence."""
 
     evidence: Evidence
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gives, computed once for this case: for what a layer outside this one works out of it."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        return self.kept[name]
 
     @cached_property
     def requests(self) -> pd.DataFrame:

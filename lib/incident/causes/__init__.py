@@ -36,7 +36,8 @@ CAUSES: tuple[Rule, ...] = (
 
 def judged(case: Case) -> list[Finding]:
     """What every known cause comes to on a case, in the order of a summary; the primary cause first."""
-    return ordered([rule.judge(case) for rule in CAUSES], case.serving)
+    found: list[Finding] = case.once("judged", lambda: [rule.judge(case) for rule in CAUSES])
+    return ordered(found, case.serving)
 
 
 def cause_table(findings: Iterable[Finding], *statuses: Status) -> pd.DataFrame:

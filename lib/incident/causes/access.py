@@ -8,7 +8,7 @@ from incident import platform
 from incident.analysis.case import Case
 from incident.analysis.places import CLOSED, places
 from incident.causes.remedies import services
-from incident.causes.rules import found, not_found, numbers, rule, undecided
+from incident.causes.rules import TOGETHER, found, not_found, numbers, rule, undecided
 from incident.causes.shares import mostly
 from incident.findings import Finding
 from incident.frames import keys
@@ -103,11 +103,10 @@ def _closed_by(case: Case, refused: pd.DataFrame, kind: str) -> str:
     """Who changed what of that kind last before the refusals began, where the audit log has it."""
     changes = case.outside_changes
     changes = changes[changes["kinds"].map(lambda kinds: kind in kinds).astype("bool")]
-    if len(refused):
-        changes = changes[changes["time"] <= refused["ended"].min() + pd.Timedelta("60s")]
     if changes.empty:
         return ""
-    last = changes.iloc[-1]
+    before = changes[changes["time"] <= refused["timestamp"].min() + TOGETHER] if len(refused) else changes
+    last = changes.iloc[0] if before.empty else before.iloc[-1]
     return f"; {', '.join(last['fields'])} by {last['by']} at {last['time']:%H:%M:%S} UTC"
 
 

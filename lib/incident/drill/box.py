@@ -46,7 +46,6 @@ from incident.drill.steps import (
 )
 from incident.findings import UsageError
 
-
 HELD_WAIT = 0.3
 """Seconds that requests have to end while sockets are held beside them."""
 

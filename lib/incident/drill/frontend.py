@@ -244,7 +244,7 @@ class FrontEnd:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def idle(self, limit: float | None = None) -> None:
-        """Wait until no exchange is under way, at most `limit` seconds: then the entries of all that ended are there."""
+        """Wait until no exchange is under way, at most `limit` seconds: then the entries of all are written."""
         with suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 while self._connections:

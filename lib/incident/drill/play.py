@@ -44,7 +44,7 @@ from incident.drill.steps import (
     Traffic,
 )
 
-STEP_PAUSE = 0.15
+STEP_PAUSE = 0.06
 """Seconds between steps, so that what they leave can be told apart by time."""
 
 RUN_GRACE = 10.0
