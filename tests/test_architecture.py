@@ -8,7 +8,7 @@ import pytest
 LIB = Path(__file__).parents[1] / "lib"
 LAYERS = [
     {"incident", "scope", "frames", "evidence", "findings"}
-    | {"redact", "walks", "detectors", "handshake", "http1", "platform"},
+    | {"redact", "walks", "detectors", "handshake", "http1", "platform", "masks"},
     {"sources"},
     {"analysis"},
     {"causes"},

@@ -21,8 +21,8 @@ from incident.drill.entries import nanoseconds
 from incident.drill.gcloud_files import documents
 from incident.drill.instances import free_port
 from incident.drill.scenario import load_scenario
-from incident.drill.steps import Build, Deploy, FinishBuild
 from incident.drill.service import service_v2
+from incident.drill.steps import Build, Deploy, FinishBuild
 from incident.sources.gather import gather
 
 TOKEN = "/ws?token=u7f3a9c21e5&room=7"

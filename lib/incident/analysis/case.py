@@ -105,7 +105,7 @@ class Case:
     @cached_property
     def _turns(self) -> list[pd.Timestamp]:
         """When something changed that no revision did: outside revisions, and where the incident begins and ends."""
-        outside = outside_times(self.evidence.audit, self.evidence.revisions).to_list()
+        outside = list(outside_times(self.evidence.audit, self.evidence.revisions))
         if self.incident is None:
             return outside
         failed = self.failed_requests

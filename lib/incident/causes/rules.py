@@ -139,19 +139,20 @@ def numbers(case: Case, names: Iterable[str]) -> str:
 
 
 def _quiet_since(case: Case, shown: pd.DataFrame, names: Sequence[str]) -> str | None:
-    """The first revision after those affected that served enough requests to show it again, and did not.
+    """The first revision after those affected that answered enough requests well to show it again, and did not.
 
     At the rate of the affected ones it would have by then with 95 % certainty: three times as many requests as one
     occurrence took on average (Hanley and Lippman-Hand, JAMA 249, 1983).
     """
-    served = case.requests.groupby("revision_name", observed=True)["weight"].sum()
-    had = served.reindex(list(names)).fillna(0).sum()
+    by_revision = case.requests.assign(good=case.requests["weight"] * ~case.requests["failed"])
+    totals = by_revision.groupby("revision_name", observed=True)[["weight", "good"]].sum()
+    had = totals["weight"].reindex(list(names)).fillna(0).sum()
     order = case.age_order({*names, *case.changes["revision_name"]})
     newest = max((order.index(name) for name in names), default=len(order))
     if not len(shown) or not had:
         return None
     enough = max(ENOUGH, QUIET_TIMES * had / len(shown))
-    return next((name for name in order[newest + 1 :] if served.get(name, 0) >= enough), None)
+    return next((name for name in order[newest + 1 :] if totals["good"].get(name, 0) >= enough), None)
 
 
 def _onset(shown: pd.DataFrame, failing: pd.DataFrame, tried: pd.DataFrame) -> pd.Timestamp:
