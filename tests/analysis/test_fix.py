@@ -130,21 +130,32 @@ def test_split_traffic_is_not_live(evidence):
 
 @pytest.mark.parametrize(("latency", "pulled", "state", "words"), [
     (1, "10:22:00", "waiting",
-     "2 min and 30 requests since it took traffic, of a request timeout of 5 min: 3 min are missing, "
-     "until 2025-09-07 10:25:00 UTC"),
-    (1, "10:40:00", "done",
-     "20 min and 30 requests since it took traffic, longer than the request timeout of 5 min; "
-     "the longest socket lived 1 s, which says nothing about the timeout"),
-    (320, "10:40:00", "done",
-     "20 min and 30 requests since it took traffic, longer than the request timeout of 5 min; "
-     "a socket lived 5 min 20 s"),
+     "2 min and 30 requests since it took traffic; still to be seen: 3 min more of the request timeout of 5 min, which "
+     "is over at 2025-09-07 10:25:00 UTC; an instance that takes another's place and opens a socket (1 seen so far)"),
+    (1, "10:40:00", "waiting",
+     "20 min and 30 requests since it took traffic; still to be seen: a socket that opens after 10:25:00 (the last one "
+     "known opened at 10:20:30); an instance that takes another's place and opens a socket (1 seen so far)"),
 ])  # fmt: skip
-def test_holding_is_measured_against_the_request_timeout(evidence, latency, pulled, state, words):
-    """A socket that lives shorter than the timeout proves nothing about the timeout."""
+def test_holding_is_measured_against_the_request_timeout_and_a_restart(evidence, latency, pulled, state, words):
+    """A fix that nobody connected to anew, on an instance that never started anew, has not shown that it holds."""
     logs = [requests("chat-00003-ccc", "10:20:01", 101, 30) | {"latency": latency}]
     fixed = broken(revision("chat-00003-ccc", "10:20:00"), logs=logs, serving="chat-00003-ccc", pulled=pulled)
     case = Case(evidence(fixed))
     assert (states(case)["holds"], detail(case, "holds")) == (state, words)
+
+
+def test_it_is_done_once_it_outlasted_its_timeout_and_an_instance(evidence):
+    """A socket that lived as long as the timeout says more than the time alone."""
+    first = requests("chat-00003-ccc", "10:20:01", 101, 30) | {"latency": 320}
+    logs = [first, requests("chat-00003-ccc", "10:30:00", 101, 5) | {"latency": 1, "instance": "j"}]
+    fixed = broken(revision("chat-00003-ccc", "10:20:00"), logs=logs, serving="chat-00003-ccc", pulled="10:40:00")
+    case = Case(evidence(fixed))
+    assert (states(case)["holds"], detail(case, "holds")) == (
+        "done",
+        "20 min and 35 requests since it took traffic; longer than the request timeout of 5 min; a socket lived 5 min "
+        "20 s; a socket opened after it, at 10:30:04; an instance that began at 10:30:00 took another's place and opened "
+        "sockets",
+    )
 
 
 def test_another_image_than_the_build_made_is_a_failure(evidence):

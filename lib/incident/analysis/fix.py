@@ -1,25 +1,26 @@
 """How far the fix is: built, in a revision, holding traffic, started cleanly, effective, and whether it holds.
 
 Reads builds, revisions, traffic, checks and requests of a case. A step is `done`, `waiting`, `failed` or `unknown`.
-Holding is judged against the revision's request timeout: sockets end there, so a fix younger than the timeout has not
-shown what happens then. It cannot tell whether a socket outlives that time where none was open so long, and says so.
+Whether it holds is judged by `analysis.holds`: over one request timeout, and past one restart. It cannot tell whether a
+socket outlives that time where none was open so long, and says so.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from incident.analysis.before_after import STATES, standing
 from incident.analysis.candidate import BUILDING
 from incident.analysis.changes import short_name
+from incident.analysis.holds import holds, holds_at, is_live, live_since, still_failing
 
 if TYPE_CHECKING:
     from incident.analysis.case import Case
+
+__all__ = ["Step", "fix_status", "holds_at", "is_live", "live_since"]
 
 State = Literal["done", "waiting", "failed", "unknown"]
 COLUMNS = ("step", "state", "since", "detail")
@@ -43,36 +44,6 @@ def fix_status(case: Case) -> pd.DataFrame:
     rows = [(name, step.state, step.since, step.detail) for name, step in steps.items()]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.assign(since=pd.to_datetime(table["since"], utc=True).dt.as_unit("ns"))
-
-
-def is_live(case: Case) -> bool:
-    """Whether none of the failing revisions serves any more, and another one does."""
-    return bool(case.serving) and not set(case.serving) & set(case.fix.replaces)
-
-
-def request_timeout(case: Case) -> pd.Timedelta | None:
-    """The longest request timeout of the revisions that serve now, by their settings; None where none says it."""
-    revisions = case.evidence.revisions
-    settings = revisions.loc[revisions["revision_name"].isin(case.serving), "settings"].dropna()
-    seconds = [value for text in settings if (value := json.loads(text).get("timeout_s"))]
-    return pd.Timedelta(seconds=max(seconds)) if seconds else None
-
-
-def live_since(case: Case) -> pd.Timestamp:
-    """When the revisions that serve now took traffic from the failing ones, UTC; NaT where that is not known.
-
-    One that traffic went back to served before: there it is the first request after the fault began.
-    """
-    if case.fix.went_back:
-        return case.after_fix["timestamp"].min()
-    revisions = case.evidence.revisions
-    return revisions.loc[revisions["revision_name"].isin(case.serving), "traffic_start_time"].min()
-
-
-def holds_at(case: Case) -> pd.Timestamp:
-    """When the fix will have held for one request timeout, UTC; NaT where it is not live or a part is not known."""
-    timeout = request_timeout(case)
-    return live_since(case) + timeout if is_live(case) and timeout is not None else pd.NaT
 
 
 def _built(case: Case) -> Step:
@@ -172,37 +143,14 @@ def _effective(case: Case) -> Step:
 
 
 def _holds(case: Case) -> Step:
-    timeout, since = request_timeout(case), live_since(case)
-    if not is_live(case):
-        return Step("waiting", "the fix does not hold all traffic")
-    if timeout is None or pd.isna(since):
-        return Step("unknown", "since when it holds traffic, or the revision's request timeout, is not known")
-    passed = case.evidence.pulled - since
-    seen = f"{_lasting(passed)} and {len(case.after_fix):,} requests since it took traffic"
-    if failing := still_failing(case):
-        return Step("failed", f"{seen}; fails now: {_some(failing)}", since)
-    if passed < timeout:
-        left = f"{_lasting(timeout - passed)} are missing, until {holds_at(case).ceil('s'):%Y-%m-%d %H:%M:%S} UTC"
-        return Step("waiting", f"{seen}, of a request timeout of {_lasting(timeout)}: {left}", since)
-    over = f"{seen}, longer than the request timeout of {_lasting(timeout)}"
-    return Step("done", f"{over}; {_longest(case, timeout)}", since)
+    found = holds(case)
+    return Step(HOLDS[found.state], found.because, found.since)
 
 
-def still_failing(case: Case) -> list[str]:
-    """The checks and kinds of request that fail now, by name."""
-    rows = case.before_after.to_dict("records")
-    return [str(row["subject"]) for row in rows if standing(row) == STATES[0]]
-
-
-def _longest(case: Case, timeout: pd.Timedelta) -> str:
-    """How long the longest socket was open, and what that shows about the timeout."""
-    sockets = case.after_fix[case.after_fix["request_kind"].isin(case.opened["request_kind"])]
-    lived = [*sockets["http_request_latency"].dropna(), *case.evidence.endpoint_handshakes["held_s"].dropna()]
-    longest = pd.Timedelta(seconds=max(lived, default=0.0))
-    if longest >= timeout:
-        return f"a socket lived {_lasting(longest)}"
-    return f"the longest socket lived {_lasting(longest)}, which says nothing about the timeout"
-
+HOLDS: dict[str, State] = {
+    "holds": "done", "not yet": "waiting", "broke again": "failed", "fails": "failed", "unknown": "unknown",
+}  # fmt: skip
+"""What the states of `analysis.holds` are as the state of a step."""
 
 STEPS: dict[str, Callable[[Case], Step]] = {
     "built": _built, "image": _image, "revision": _in_revision, "traffic": _traffic, "start-up": _start_up,
@@ -241,12 +189,3 @@ def _gap(case: Case, frame: str) -> str:
 
 def _numbers(names: Iterable[str]) -> str:
     return ", ".join(map(short_name, names))
-
-
-def _lasting(time: pd.Timedelta) -> str:
-    """A duration as a sentence says it, cut to whole seconds where it has some."""
-    seconds = time.total_seconds()
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes and rest else f"{minutes} min" if minutes else f"{rest} s"

@@ -1,24 +1,35 @@
-"""Who may reach the service at all: the invoker policy, and the ingress setting. Both refuse before any container."""
+"""Who may reach the service at all: the invoker policy, and the ingress setting. Both refuse before any container.
+
+A policy's refusals are in the request log in the platform's own words; those of an ingress setting are in no log, and
+only a handshake from outside shows them. Neither can tell who is meant to get in.
+"""
 
 from __future__ import annotations
+
+from urllib.parse import urlsplit
 
 import pandas as pd
 
 from incident import platform
+from incident.analysis.both_sides import both_sides, of_the_endpoint
 from incident.analysis.case import Case
-from incident.analysis.places import CLOSED, places
+from incident.analysis.sides import SEEN
+from incident.causes.protocol import names_of, statuses
 from incident.causes.remedies import services
 from incident.causes.rules import TOGETHER, found, not_found, numbers, rule, undecided
 from incident.causes.shares import mostly
 from incident.findings import Finding
 from incident.frames import keys
 
+LOGS, SERVICE = ("logs", "revisions"), ("service",)
 IAM_TEXTS = (platform.NOT_AUTHENTICATED.name, platform.NOT_AUTHORIZED.name)
 INVOKER, EVERYBODY = "roles/run.invoker", ("allUsers", "allAuthenticatedUsers")
-OPEN = ("INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_UNSPECIFIED")
+OPEN, BALANCED = ("INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_UNSPECIFIED"), "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+UNLOGGED, RUN_APP = 404, ".run.app"
+"""What Cloud Run answers to a request that the ingress setting keeps out, without an entry (troubleshooting page)."""
 
 
-@rule("iam-denied", "logs", "revisions")
+@rule("iam-denied", *LOGS)
 def iam_denied(case: Case) -> Finding:
     """Cloud Run itself refuses requests, since their sender may not invoke the service.
 
@@ -37,12 +48,10 @@ def iam_denied(case: Case) -> Finding:
     """
     refused = mostly(case.requests, case.requests["platform_text"].isin(IAM_TEXTS), since=True)
     if refused.empty:
-        return not_found("iam-denied", case, ("logs", "revisions"))
-    counts = refused.groupby("http_request_status")["weight"].sum()
-    statuses = " and ".join(f"{count} × {status}" for status, count in counts.items())
+        return not_found("iam-denied", case, LOGS, _is_open(case))
     clients = ", ".join(sorted(set(refused["client"])))
     because = (
-        f"requests of {clients} were refused {statuses} on {numbers(case, refused['revision_name'].dropna())}, in the "
+        f"requests of {clients} were refused {statuses(refused)} on {numbers(case, names_of(refused))}, in the "
         f"platform's own words and before any container{_closed_by(case, refused, 'iam')}"
     )
     return found(
@@ -51,34 +60,40 @@ def iam_denied(case: Case) -> Finding:
     )  # fmt: skip
 
 
-@rule("ingress-denied", "service", "handshakes")
+@rule("ingress-denied", *SERVICE)
 def ingress_denied(case: Case) -> Finding:
     """The service's ingress setting keeps requests from the internet out, and nothing of it is in its log.
 
-    Reads: the service's ingress setting and its changes, and the live handshakes at the service's own URL.
+    Reads: the service's ingress setting and its changes, the live handshakes, and whether the log holds them.
 
-    Says failed: where the setting is not open to all and a handshake got 404 from this side, as Cloud Run answers then.
+    Says failed: where the setting is not open to all and every check from this side got 404, as Cloud Run answers then,
+    and none of them is in the log. Where the setting lets a load balancer in, only at the service's own URL.
 
-    Ruled out by: a setting that is open to all.
+    Ruled out by: a setting that is open to all; checks that are in the service's log.
 
     Cannot tell: whether clients come from inside the network, where the setting lets them in; without a live handshake
-    that is all there is to say.
+    that is all there is to say. A load balancer's own 404, which no log of the service holds either.
 
     To mend it: `gcloud run services update --ingress all`, or probe from inside the network.
     """
-    reads = ("service", "handshakes")
-    setting = case.evidence.service["ingress"].dropna()
-    if setting.empty or setting.iloc[0] in OPEN:
-        closed = setting.empty and not case.evidence.gap("service")
-        return not_found("ingress-denied", case, reads[:1] if not closed else reads, _open_words(setting))
-    shut = _shut_out(case)
-    words = f"the service's ingress is {setting.iloc[0]}"
+    known = case.evidence.service["ingress"]
+    if known.empty:
+        return not_found("ingress-denied", case, SERVICE)
+    setting = known.iloc[0]
+    if setting in OPEN:
+        return not_found("ingress-denied", case, SERVICE, f"the service's ingress is {setting}")
+    tried = of_the_endpoint(both_sides(case.evidence))
+    if (tried["seen"] == SEEN).any():
+        words = "the service's log holds the checks from this side, so its ingress lets them in"
+        return not_found("ingress-denied", case, SERVICE, words)
+    shut = _shut_out(case, tried, setting)
+    words = f"the service's ingress is {setting if isinstance(setting, str) else 'not known'}"
     remedy = services(case, "update", "--ingress", "all")
     none = case.requests[:0]
     if shut.empty:
         because = f"{words}, and no handshake from this side shows what it keeps out"
         settle = "incident probe the service's own URL from where its clients are"
-        return undecided("ingress-denied", case, because, remedy, missing=(settle,))
+        return undecided("ingress-denied", case, because, f"if clients are outside: {remedy}", missing=(settle,))
     because = f"{words}, and checks from this side that got 404: {len(shut)}{_closed_by(case, none, 'ingress')}"
     rows = keys("service", case.evidence.service)
     return found(
@@ -87,16 +102,33 @@ def ingress_denied(case: Case) -> Finding:
     )  # fmt: skip
 
 
-def _open_words(setting: pd.Series) -> str:
-    return f"the service's ingress is {setting.iloc[0]}" if len(setting) else ""
+def _shut_out(case: Case, tried: pd.DataFrame, setting: object) -> pd.DataFrame:
+    """The checks that Cloud Run keeps out: all that got an answer got 404, and the log, which was read, has none.
 
-
-def _shut_out(case: Case) -> pd.DataFrame:
-    """The live handshakes that Cloud Run keeps out: 404 at the endpoint, where that is the service's own URL."""
-    tried = case.evidence.endpoint_handshakes
-    if set(places(case.evidence)["difference"]) - {CLOSED, ""}:
+    That it has not settled, or is silent, is no obstacle: a service that is shut out has nothing to log, and an
+    application answers some check otherwise.
+    """
+    answered = tried[tried["http_status"].notna()]
+    unread = any(gap.frame == "logs" and gap.kind not in ("silent", "unsettled") for gap in case.evidence.gaps)
+    through = setting == BALANCED and not answered["url"].map(lambda url: _is_own(case, url)).all()
+    if unread or through or (answered["http_status"] != UNLOGGED).any() or not isinstance(setting, str):
         return tried[:0]
-    return tried[(tried["http_status"] == 404) & (tried["status"] == "failed")]
+    return answered[answered["status"] == "failed"]
+
+
+def _is_own(case: Case, url: str) -> bool:
+    """Whether a URL's host is one that Cloud Run gave the service, and not a domain or a load balancer in front."""
+    host = urlsplit(url).hostname or ""
+    return host.endswith(RUN_APP) or host in {urlsplit(own).hostname for own in case.evidence.service["url"].dropna()}
+
+
+def _is_open(case: Case) -> str:
+    """What speaks against a closed policy: who may invoke, where that is everybody."""
+    policy = case.evidence.iam
+    everybody = policy[(policy["role"] == INVOKER) & policy["member"].isin(EVERYBODY[:1])]
+    if everybody.empty:
+        return ""
+    return "allUsers may invoke the service, and no client was refused in the platform's words more often than not"
 
 
 def _closed_by(case: Case, refused: pd.DataFrame, kind: str) -> str:

@@ -8,10 +8,13 @@ import pandas as pd
 
 from incident import platform
 from incident.analysis.case import Case
-from incident.causes.lines import application_lines, within
+from incident.causes.lines import application_lines, of_requests, within
+from incident.causes.protocol import moved_to, statuses
+from incident.causes.remedies import probe
 from incident.causes.rules import found, not_found, numbers, rule, undecided
 from incident.causes.shares import mostly
 from incident.findings import Finding
+from incident.http1 import printable
 
 READS = ("logs", "revisions")
 REFUSALS = (401, 403)
@@ -28,8 +31,8 @@ def app_refused(case: Case) -> Finding:
     Says failed: where one kind of client was refused more often than not, by a count that leaves no doubt.
 
     Ruled out by: a sentence of the platform's own in the entry, which means that IAM refused and no container was
-    asked; a line of the application that names the Origin, which is origin-refused's; another path that opens sockets
-    on the same revision, which is wrong-path's.
+    asked; a line of the application that names the Origin, which is origin-refused's; a 403 where sockets open
+    at another path of the same revision that had none before, which is wrong-path's.
 
     Cannot tell: whether a refusal is right. A client that never got in while others do is `uncertain`, unless our own
     handshakes fail too; and a matrix that expects a refusal makes the probe's own evidence of nothing.
@@ -38,7 +41,8 @@ def app_refused(case: Case) -> Finding:
     """
     refused = refusals(case)
     refused = refused.drop(refused_by_origin(case).index.intersection(refused.index))
-    refused = refused[~refused["revision_name"].isin(_moved(case))]
+    gone = refused["revision_name"].isin(moved_to(case)["revision_name"]) & (refused["http_request_status"] == 403)
+    refused = refused[~gone]
     strangers = refused["client"].isin(_never_let_in(case))
     known = refused[~strangers]
     if known.empty:
@@ -68,8 +72,8 @@ def origin_refused(case: Case) -> Finding:
     """
     refused = refused_by_origin(case)
     if len(refused):
-        said = application_lines(case, ORIGIN)
-        text = said["text"].iloc[-1].strip().split("\n", 1)[0][:160]
+        said = of_requests(application_lines(case, ORIGIN), refused)
+        text = printable(said["text"].iloc[-1].strip().split("\n", 1)[0], 160)
         remedy = "add the origin to those that the application allows; scheme, host and port must be the same"
         because = f"{_because(case, refused)}; it says: {text}"
         active = _still_shut(case, refused)
@@ -80,8 +84,7 @@ def origin_refused(case: Case) -> Finding:
     if browsers.empty or others.empty:
         return not_found("origin-refused", case, READS)
     because = f"{_because(case, browsers)}; other clients get in, and no line says that it is the origin"
-    endpoint = case.evidence.scope.endpoint or "URL"
-    return undecided("origin-refused", case, because, f"incident probe {endpoint} --matrix origins", shown=browsers)
+    return undecided("origin-refused", case, because, probe(case, "--matrix", "origins"), shown=browsers)
 
 
 def refusals(case: Case) -> pd.DataFrame:
@@ -110,13 +113,6 @@ def _still_shut(case: Case, refused: pd.DataFrame) -> bool:
     return len(on) > 0 and not (later["timestamp"] > on["timestamp"].max()).any()
 
 
-def _moved(case: Case) -> set[str]:
-    """The revisions that open sockets at another path, and none at the one asked about."""
-    opened = case.opened
-    here = set(opened.loc[opened["websocket"], "revision_name"].dropna())
-    return set(opened.loc[~opened["websocket"], "revision_name"].dropna()) - here
-
-
 def _never_let_in(case: Case) -> set[str]:
     """Clients that opened no socket in the window, while others did and none of our own handshakes failed."""
     ours = case.evidence.endpoint_handshakes
@@ -127,16 +123,14 @@ def _never_let_in(case: Case) -> set[str]:
 
 def _undecided(case: Case, refused: pd.DataFrame) -> Finding:
     because = f"{_because(case, refused)}; other clients get in, so the refusal may be right"
-    remedy = "ask whether they should get in, and try what they send: incident probe URL --header 'NAME: VALUE'"
+    remedy = f"ask whether they should get in, and try what they send: {probe(case, '--header', 'NAME: VALUE')}"
     return undecided("app-refused", case, because, remedy, shown=refused)
 
 
 def _because(case: Case, refused: pd.DataFrame) -> str:
-    counts = refused.groupby("http_request_status")["weight"].sum()
-    statuses = " and ".join(f"{count} × {status}" for status, count in counts.items())
     clients = ", ".join(sorted(set(refused["client"])))
     path, on = case.evidence.scope.websocket_path, numbers(case, refused["revision_name"].dropna())
     return (
-        f"handshakes of {clients} on {path} were refused {statuses} on {on}; an instance answered each, and the "
-        "platform gave no reason of its own"
+        f"handshakes of {clients} on {path} were refused {statuses(refused)} on {on}; an instance answered each, and "
+        "the platform gave no reason of its own"
     )

@@ -52,6 +52,28 @@ def within(requests: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
     return pd.Series(found, index=requests.index, dtype="bool")
 
 
+def of_requests(rows: pd.DataFrame, requests: pd.DataFrame) -> pd.DataFrame:
+    """Those of some entries that fall into the life of one of some requests: of its trace, or on its instance."""
+    traces = set(requests["trace"].dropna())
+    lives = {
+        instance: (part["timestamp"] - SLACK, part["ended"].cummax() + SLACK)
+        for instance, part in requests.sort_values("timestamp").groupby("instance_id", observed=True)
+    }
+    inside = [
+        trace in traces or _is_within(lives.get(instance), time)
+        for trace, instance, time in zip(rows["trace"], rows["instance_id"], rows["timestamp"], strict=True)
+    ]
+    return rows[pd.Series(inside, index=rows.index, dtype="bool")]
+
+
+def _is_within(lives: tuple[pd.Series, pd.Series] | None, time: pd.Timestamp) -> bool:
+    """Whether some life had begun by then and any of those that had was not over."""
+    if lives is None:
+        return False
+    begun = int(lives[0].searchsorted(time, side="right"))
+    return begun > 0 and bool(lives[1].iloc[begun - 1] >= time)
+
+
 def _any_between(times: pd.Series | None, start: pd.Timestamp, end: pd.Timestamp) -> bool:
     if times is None:
         return False

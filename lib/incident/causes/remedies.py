@@ -17,6 +17,11 @@ def services(case: Case, verb: str, *options: str) -> str:
     return shlex.join([*words, "--region", scope.region, "--project", scope.project])
 
 
+def probe(case: Case, *options: str) -> str:
+    """An `incident probe` command at the endpoint of a case; where none is known, `URL` stands for it."""
+    return shlex.join(["incident", "probe", case.evidence.scope.endpoint or "URL", *options])
+
+
 def read_logs(case: Case, text: str) -> str:
     """The command that shows the log entries of the service that hold some words."""
     scope = case.evidence.scope

@@ -1,4 +1,8 @@
-"""Sockets that open and end too early: at the request timeout, or when nothing was said on them for a while."""
+"""Sockets that open and end too early: at the request timeout, or when nothing was said on them for a while.
+
+Both are read from the lives of sockets that have ended (`analysis.durations`); a live handshake that was held says
+what an idle one comes to. Neither can tell from the log alone who ended a socket, nor anything of one that is open.
+"""
 
 from __future__ import annotations
 
@@ -6,151 +10,271 @@ import pandas as pd
 
 from incident import platform
 from incident.analysis.case import Case
-from incident.analysis.effects import ENOUGH
-from incident.analysis.intervals import share_interval
-from incident.causes.remedies import services
+from incident.analysis.durations import (
+    ALIKE,
+    LONGEST_S,
+    alike,
+    at_timeout,
+    came_back,
+    clear_cuts,
+    cut_shares,
+    limits,
+    lived_through,
+    near,
+    settled,
+    timeouts,
+)
+from incident.causes.remedies import probe, services
 from incident.causes.rules import found, not_found, numbers, rule, undecided
+from incident.causes.shares import mostly
 from incident.findings import Finding
 
 READS = ("logs", "revisions")
-LONGEST_S = 3600.0
-"""The longest request timeout of Cloud Run (docs.cloud.google.com/run/docs/configuring/request-timeout)."""
+IDLE_READS = ("handshakes", "logs", "revisions")
+TIMED_OUT = 504
+"""The status of a request that reached the request timeout (docs.cloud.google.com/run/docs/troubleshooting)."""
 
-ALIKE = 0.2
-"""Two lives of sockets within this part of each other are alike."""
+NO_CLOSE_FRAME = 1006
+PING_TIMEOUT = 1011, "ping timeout"
+"""How a server's own ping that was not answered in time ends a socket, by code and words (websockets, `keepalive`)."""
+
+BUSY = 3
+"""So many sockets that lived on, while idle ones were ended, are no accident."""
 
 
 @rule("request-timeout", *READS)
 def request_timeout(case: Case) -> Finding:
     """Sockets, or requests, are ended when they reach the revision's request timeout.
 
-    Reads: the lives of sockets in their request entries, the revisions' request timeouts, and the platform's own
-    sentence on requests that reached it.
+    Reads: the lives of sockets in their request entries, the revisions' request timeouts, and requests with status 504
+    that took as long as the timeout, or of which the platform says so.
 
-    Says failed: where most sockets of one kind of client end at the timeout for certain, and it is not the longest that
-    there is; or where the platform said so of requests.
+    Says failed: where ten sockets or more of one kind of client were ended at a timeout below 3600 s, and they are for
+    certain more than half of those that lived for half of it. To end them is how Cloud Run works, and a failure all
+    the same: nobody leaves on that very second, so they were in use, and the platform would have let them live. Or
+    where most requests of one kind of client ended in such a 504.
 
-    Ruled out by: sockets that end before it or live on; a timeout of 3600 s, the longest that there is, at which every
-    socket must end.
+    Ruled out by: sockets that live for half the timeout or longer and end before it more often than not; a timeout of
+    3600 s, the longest that there is, at which every socket must end.
 
-    Cannot tell: whether clients reconnect, as they must at any timeout; sockets that are still open, which have no
-    entry yet.
+    Cannot tell: whether people noticed, where clients reconnect by themselves; sockets that are still open, which have
+    no entry yet. So few ends at the timeout that they could be most of them or not are `uncertain`.
 
-    To mend it: `gcloud run services update --timeout 3600`, and let clients reconnect.
+    To mend it: `gcloud run services update --timeout 3600`, and let clients reconnect, as they must at any timeout.
     """
-    cut = _cut(case)
-    late = case.requests[case.requests["platform_text"] == platform.REQUEST_TIMEOUT.name]
-    if cut.empty and late.empty:
-        return not_found("request-timeout", case, READS, _lived_on(case))
-    shown = pd.concat([cut, late])
-    names = list(shown["revision_name"].dropna().unique())
-    limit = case.settings_of(case.age_order(names)).get("timeout_s")
-    because = (
-        f"{len(cut)} sockets and {len(late)} requests on {numbers(case, names)} were ended at the request timeout of "
-        f"{limit:g} s"
-    )
-    later = case.durations[case.durations["timeout_s"] > (limit or 0)]
-    mended = case.age_order(later["revision_name"])[:1] if len(later) else ()
-    active = bool(set(names) & set(case.serving))
-    remedy = f"{services(case, 'update', '--timeout', '3600')}, and let clients reconnect, as they must at any timeout"
+    shares = cut_shares(case.durations, case.evidence.pulled)
+    shares, clear = shares[shares["timeout_s"] < LONGEST_S], clear_cuts(shares)
+    late = _timed_out(case)
+    often = mostly(case.requests, case.requests.index.isin(late.index) & case.requests["failed"], since=True)
+    if clear.empty and often.empty:
+        return _not_cut(case, shares, late)
+    cut = _cut_sockets(case, clear)
+    shown = pd.concat([cut, often])
+    names = case.age_order(shown["revision_name"].dropna())
+    parts = [*_socket_words(case, clear, cut), *_request_words(case, often)]
+    serving = set(cut["revision_name"]) & set(case.serving)
     return found(
-        "request-timeout", case, because, remedy, shown=shown, failing=late, active=active,
-        introduced_by=_lowered(case, names), mended_by=mended[0] if mended and not active else None,
+        "request-timeout", case, "; ".join(parts), _raise(case), shown=shown, failing=often,
+        active=True if serving else False if often.empty else None, introduced_by=_lowered(case, names),
+        mended_by=None if set(names) & set(case.serving) else _raised(case, names),
     )  # fmt: skip
 
 
-@rule("idle-timeout", "handshakes", "logs")
+@rule("idle-timeout", *IDLE_READS)
 def idle_timeout(case: Case) -> Finding:
     """Something ends sockets on which nothing was said for a while, though the request timeout is further away.
 
-    Reads: live handshakes that were held open and ended by the other side, and the lives of sockets in the log.
+    Reads: live handshakes that were held open in silence and ended by the other side, the lives of sockets in the log,
+    and the request timeouts, so that an end at one of these is not taken for it.
 
-    Says failed: where a held handshake was ended by the other side after a life that most of some client's sockets
-    share, too.
+    Says failed: where held handshakes were ended, without a word or because a ping was not answered, after a life that
+    most of some client's sockets share, while other sockets lived on.
 
-    Ruled out by: a live handshake that was held for longer than those sockets lived.
+    Ruled out by: a live handshake that was held in silence for longer than those sockets lived.
 
-    Cannot tell: from the log alone, who ended a socket: clients that leave after equal times look the same.
+    Cannot tell: from the log alone, who ended a socket: clients that leave after equal times look the same. Where no
+    socket lived longer, whether silence or any long life is ended. Both are `uncertain`.
 
-    To mend it: send something more often than that (a ping every third of it), or let the proxy wait longer.
+    To mend it: send something more often than that (a ping each third of it), or let the proxy wait longer.
     """
-    ended = _ended_by_the_other_side(case)
-    alike = _alike(case)
+    ended = _ended_in_silence(case)
+    same = alike(case.durations)
     if ended.empty:
-        held = case.evidence.endpoint_handshakes["held_s"].max()
-        if alike.empty or (pd.notna(held) and held > alike["duration_s"].median() * (1 + ALIKE)):
-            words = f"a live handshake was held for {held:.1f} s" if pd.notna(held) and len(alike) else ""
-            return not_found("idle-timeout", case, ("handshakes", "logs"), words)
-        return _undecided(case, alike)
+        return _nothing_ended(case, same)
     lived = float(ended["held_s"].median())
-    same = alike[(alike["duration_s"] - lived).abs() <= ALIKE * lived]
-    remedy = f"send something more often than every {lived:.2g} s, such as a ping, or let what is in front wait longer"
-    if same.empty and len(ended) < 2:
-        because = f"a live handshake was ended after {lived:.2g} s, and no client's sockets live as long"
-        return undecided("idle-timeout", case, because, remedy, missing=(_longer(case, lived),))
+    same = same[near(same["duration_s"], lived)]
+    busy = lived_through(case.durations, same, lived)
     because = (
-        f"live handshakes that the other side ended after {lived:.2g} s without a message: {len(ended)}, and sockets "
-        f"of clients that lived as long: {len(same)}"
+        f"{len(ended)} live handshakes were ended in silence after {lived:.2g} s, as were {len(same)} sockets of "
+        f"{_clients(same)}, while {len(busy)} others lived on"
     )
+    if same.empty or len(busy) < BUSY:
+        return _not_only_idle(case, ended, same, lived)
     return found(
-        "idle-timeout", case, because, remedy, shown=same, failing=case.requests[:0], handshakes=ended, active=True,
-        revisions=case.serving, introduced_by=None,
+        "idle-timeout", case, because, _ping(case, lived), shown=same, failing=case.requests[:0], handshakes=ended,
+        active=True, revisions=case.serving, introduced_by=None,
     )  # fmt: skip
 
 
-def _cut(case: Case) -> pd.DataFrame:
-    """The sockets that ended at a timeout below the longest, of clients for whom most did for certain."""
-    sockets = case.durations[case.durations["timeout_s"] < LONGEST_S]
-    parts = []
-    for _, own in sockets.groupby(["revision_name", "client"], observed=True):
-        cut = own[own["at_timeout"]]
-        if len(cut) >= ENOUGH and share_interval(len(cut), len(own))[0] > 0.5:
-            parts.append(cut)
-    return pd.concat(parts) if parts else sockets[:0]
+def _timed_out(case: Case) -> pd.DataFrame:
+    """The requests that ended in 504 when the request timeout was over; by the platform's words where it is not known.
+
+    The words alone do not decide: no source shows under which severity they are logged.
+    """
+    late = case.failed_requests[case.failed_requests["http_request_status"] == TIMED_OUT]
+    limit = timeouts(late, case.evidence.revisions)
+    said = late["platform_text"] == platform.REQUEST_TIMEOUT.name
+    return late[at_timeout(late["http_request_latency"], limit) | (limit.isna() & said)]
 
 
-def _lived_on(case: Case) -> str:
-    """What speaks against it: how long sockets lived, and where the timeout is."""
+def _cut_sockets(case: Case, clear: pd.DataFrame) -> pd.DataFrame:
+    """The sockets that ended at the timeout, of the revisions and clients of some shares."""
+    sockets = case.durations[case.durations["at_timeout"] & settled(case.durations, case.evidence.pulled)]
+    of = pd.MultiIndex.from_frame(sockets[["revision_name", "client"]].astype("str"))
+    return sockets[of.isin(pd.MultiIndex.from_frame(clear[["revision_name", "client"]]))]
+
+
+def _socket_words(case: Case, clear: pd.DataFrame, cut: pd.DataFrame) -> list[str]:
+    if clear.empty:
+        return []
+    on, limit = numbers(case, clear["revision_name"]), _seconds(clear["timeout_s"])
+    back, of = came_back(cut, case.opened, case.evidence.pulled)
+    parts = [
+        f"{clear['cut'].sum()} of {clear['long'].sum()} sockets on {on} that lived for half of the request timeout of "
+        f"{limit} or longer were ended at it"
+    ]
+    return parts + ([f"{back} of {of} clients opened another one within 10 s"] if of else [])
+
+
+def _request_words(case: Case, late: pd.DataFrame) -> list[str]:
+    if late.empty:
+        return []
+    limit = timeouts(late, case.evidence.revisions).dropna()
+    after = f" of {_seconds(limit)}" if len(limit) else ""
+    on = numbers(case, late["revision_name"].dropna())
+    return [f"{late['weight'].sum()} requests on {on} ended in 504 at the request timeout{after}"]
+
+
+def _not_cut(case: Case, shares: pd.DataFrame, late: pd.DataFrame) -> Finding:
+    """What is left where nothing is cut for certain: too few to say, no timeout to compare with, or ruled out."""
+    few = shares[shares["high"] > 0.5]
+    unknown = case.durations[case.durations["timeout_s"].isna()]
+    again = "widen the window (--start), so that more sockets and requests have ended in it"
+    if len(few):
+        because = (
+            f"{few['cut'].sum()} of {few['long'].sum()} sockets that lived for half of the request timeout of "
+            f"{_seconds(few['timeout_s'])} or longer were ended at it: too few to say whether most are"
+        )
+        return undecided("request-timeout", case, because, again, shown=_cut_sockets(case, few))
+    if len(late):
+        because = f"{'; '.join(_request_words(case, late))}: too few of their kind to be the rule"
+        return undecided("request-timeout", case, because, again, shown=late)
+    if len(unknown):
+        on = numbers(case, unknown["revision_name"].dropna())
+        because = f"{len(unknown)} sockets ended on {on or 'no named revision'}, whose request timeout is not known"
+        describe = services(case, "describe", "--format", "value(spec.template.spec.timeoutSeconds)")
+        return undecided("request-timeout", case, because, describe, shown=unknown)
+    return not_found("request-timeout", case, READS, _before_it(case, shares))
+
+
+def _before_it(case: Case, shares: pd.DataFrame) -> str:
+    """What speaks against it: how near to the timeout sockets came, and how they ended."""
     sockets = case.durations
-    if sockets.empty or sockets["timeout_s"].isna().all():
+    longest = sockets[sockets["at_timeout"] & (sockets["timeout_s"] >= LONGEST_S)]
+    if len(shares):
+        return (
+            f"{shares['cut'].sum()} of {shares['long'].sum()} sockets that lived for half of the request timeout of "
+            f"{_seconds(shares['timeout_s'])} or longer were ended at it: most ended before"
+        )
+    if len(longest):
+        return f"{len(longest)} sockets were ended at 3600 s, the longest request timeout that there is"
+    if sockets.empty:
         return ""
-    longest, limit = sockets["duration_s"].max(), sockets["timeout_s"].max()
-    return f"{len(sockets)} sockets ended, the longest after {longest:.1f} s; the request timeout is {limit:g} s"
+    last = sockets.loc[(sockets["duration_s"] / sockets["timeout_s"]).idxmax()]
+    return (
+        f"{len(sockets)} sockets ended before it: the one that came nearest to its request timeout of "
+        f"{last['timeout_s']:g} s after {last['duration_s']:.1f} s"
+    )
 
 
-def _lowered(case: Case, names: list[str]) -> str | None:
-    """The oldest of some revisions, where it is the one that changed the timeout."""
-    oldest = case.age_order(names)[:1]
-    change = case.changes[case.changes["revision_name"].isin(oldest)]
-    lowered = change["fields"].map(lambda fields: any(field.startswith("timeout_s") for field in fields))
-    return oldest[0] if len(change) and bool(lowered.any()) else None
+def _raise(case: Case) -> str:
+    return f"{services(case, 'update', '--timeout', '3600')}, and let clients reconnect, as they must at any timeout"
 
 
-def _ended_by_the_other_side(case: Case) -> pd.DataFrame:
-    """Live handshakes that were accepted and ended before their hold was over."""
+def _lowered(case: Case, names: tuple[str, ...]) -> str | None:
+    """The oldest of some revisions, where its timeout is shorter than that of the revision before it."""
+    change = case.changes[case.changes["revision_name"].isin(names[:1])]
+    known = limits(case.evidence.revisions)
+    for row in change.itertuples():
+        before, after = known.get(row.previous), known.get(row.revision_name)
+        if before is not None and after is not None and after < before:
+            return str(row.revision_name)
+    return None
+
+
+def _raised(case: Case, names: tuple[str, ...]) -> str | None:
+    """The first revision after those affected that has a longer timeout; else one that traffic went back to."""
+    known = limits(case.evidence.revisions)
+    limit = max((known.get(name) or 0.0 for name in names), default=0.0)
+    order = case.age_order([*known, *names])
+    after = order[order.index(names[-1]) + 1 :] if names else ()
+    return next((name for name in (*after, *case.serving) if (known.get(name) or 0.0) > limit), None)
+
+
+def _ended_in_silence(case: Case) -> pd.DataFrame:
+    """Live handshakes that were accepted and ended before their hold was over, without an application's own close.
+
+    A close frame with a code of the application's is its decision, and an end at the request timeout the platform's.
+    """
     tried = case.evidence.endpoint_handshakes
-    return tried[(tried["verdict"] == "accepted") & (tried["status"] == "failed") & (tried["held_s"] > 0)]
+    early = tried[(tried["verdict"] == "accepted") & (tried["status"] == "failed") & (tried["held_s"] > 0)]
+    code, words = PING_TIMEOUT
+    pinged = (early["close_code"] == code) & early["close_reason"].fillna("").str.contains(words, regex=False)
+    silent = early["close_code"].isna() | (early["close_code"] == NO_CLOSE_FRAME) | pinged
+    known = limits(case.evidence.revisions)
+    limit = min((value for name in case.serving if (value := known.get(name)) is not None), default=float("nan"))
+    at_limit = at_timeout(early["held_s"], pd.Series(limit, index=early.index, dtype="float64"))
+    early = early[silent.fillna(False).astype("bool") & ~at_limit]
+    return early[near(early["held_s"], early["held_s"].median())]
 
 
-def _alike(case: Case) -> pd.DataFrame:
-    """The sockets of one kind of client most of which lived equally long, while others lived on; not at the timeout."""
-    sockets = case.durations[~case.durations["at_timeout"]]
-    parts = []
-    for _, own in sockets.groupby("client", observed=True):
-        middle = own["duration_s"].median()
-        same = own[(own["duration_s"] - middle).abs() <= ALIKE / 2 * middle]
-        if len(same) >= ENOUGH and share_interval(len(same), len(own))[0] > 0.5 and middle > 0.2:
-            parts.append(same)
-    return pd.concat(parts) if parts else sockets[:0]
+def _nothing_ended(case: Case, same: pd.DataFrame) -> Finding:
+    """No live handshake was ended: ruled out where one outlived the sockets that are alike, or where none are."""
+    tried = case.evidence.endpoint_handshakes
+    held = tried.loc[tried["verdict"] == "accepted", "held_s"].max()
+    longer = same[~(same["duration_s"] * (1 + ALIKE) < held)]
+    if longer.empty:
+        words = f"a live handshake was held in silence for {held:.1f} s" if len(same) else ""
+        return not_found("idle-timeout", case, IDLE_READS, words)
+    own = longer[longer["client"] == longer.loc[longer["duration_s"].idxmin(), "client"]]
+    lived = float(own["duration_s"].median())
+    because = f"{len(own)} sockets of {_clients(own)} lived for about {lived:.2g} s: an idle timeout, or their stay"
+    return undecided("idle-timeout", case, because, _hold(case, lived), shown=own)
 
 
-def _undecided(case: Case, alike: pd.DataFrame) -> Finding:
-    lived = float(alike["duration_s"].median())
-    clients = ", ".join(sorted(set(alike["client"])))
-    because = f"{len(alike)} sockets of {clients} lived for about {lived:.2g} s: an idle timeout, or how long they stay"
-    settle = _longer(case, lived)
-    return undecided("idle-timeout", case, because, settle, shown=alike)
+def _not_only_idle(case: Case, ended: pd.DataFrame, same: pd.DataFrame, lived: float) -> Finding:
+    """Held handshakes were ended, and nothing shows that a socket on which something is said lives on."""
+    shared = f"{len(same)} sockets of {_clients(same)} lived as long" if len(same) else "no client's sockets are alike"
+    because = (
+        f"{len(ended)} live handshakes were ended in silence after {lived:.2g} s, and {shared}; nothing shows that a "
+        "busy socket lives on"
+    )
+    settle = f"{_hold(case, lived)}, and beside it a client that says something every {lived / 3:.2g} s"
+    return undecided("idle-timeout", case, because, settle, shown=same)
 
 
-def _longer(case: Case, lived: float) -> str:
-    return f"incident probe {case.evidence.scope.endpoint or 'URL'} --hold {max(2, round(lived * 2))}"
+def _clients(sockets: pd.DataFrame) -> str:
+    return ", ".join(sorted(set(sockets["client"])))
+
+
+def _ping(case: Case, lived: float) -> str:
+    often = f"send something more often than every {lived:.2g} s, such as a ping every {lived / 3:.2g} s"
+    return f"{often}, or let what is in front wait longer; to see it held: {_hold(case, lived)}"
+
+
+def _hold(case: Case, lived: float) -> str:
+    return probe(case, "--hold", str(max(2, round(lived * 2))))
+
+
+def _seconds(values: pd.Series) -> str:
+    return " or ".join(f"{value:g} s" for value in sorted(set(values)))

@@ -1,8 +1,8 @@
 """The charts of a run: each one question, its computed answer as the title, its evidence in the caption.
 
 Each function takes a case and returns a figure; as the last line of a notebook's cell, without a semicolon, it is
-shown once. What is drawn comes from `analysis.bars`, `analysis.rows`, `analysis.both_sides`, `analysis.timings` and
-`analysis.before_after`; only places on the sheet are computed here.
+shown once. What is drawn comes from `analysis.bars`, `analysis.rows`, `analysis.both_sides`, `analysis.timings`,
+`analysis.durations` and `analysis.before_after`; only places on the sheet are computed here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from incident.analysis.case import Case
 from incident.charts.before_after import draw_before_after
 from incident.charts.canvas import Chart, plain
+from incident.charts.durations import draw_durations
 from incident.charts.matrix import draw_matrix
 from incident.charts.sequence import draw_sequence
 from incident.charts.style import Layout, Theme, style
@@ -19,7 +20,8 @@ from incident.charts.timeline import draw_timeline
 from incident.charts.timing import draw_timing
 
 __all__ = [
-    "CHARTS", "before_after", "error_sequence", "figures", "handshake_matrix", "handshake_timing", "revision_timeline",
+    "CHARTS", "before_after", "connection_durations", "error_sequence", "figures", "handshake_matrix",
+    "handshake_timing", "revision_timeline",
 ]  # fmt: skip
 
 
@@ -46,6 +48,11 @@ def handshake_timing(case: Case, layout: str = "wide", theme: str = "light") -> 
     return _drawn(draw_timing, case, layout, theme)
 
 
+def connection_durations(case: Case, layout: str = "wide", theme: str = "light") -> Chart:
+    """Do sockets end at the request timeout, and since when; `layout` and `theme` as in `error_sequence`."""
+    return _drawn(draw_durations, case, layout, theme)
+
+
 def before_after(case: Case, layout: str = "wide", theme: str = "light") -> Chart:
     """Is it fixed, and how sure do so few tries make us; `layout` and `theme` as in `error_sequence`."""
     return _drawn(draw_before_after, case, layout, theme)
@@ -56,6 +63,7 @@ CHARTS: dict[str, Callable[..., Chart]] = {
     "revision-timeline": revision_timeline,
     "handshake-matrix": handshake_matrix,
     "handshake-timing": handshake_timing,
+    "connection-durations": connection_durations,
     "before-after": before_after,
 }
 """Every chart by the name that its file bears."""
