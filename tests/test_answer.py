@@ -106,7 +106,7 @@ def test_the_same_evidence_gives_the_same_summary(evidence):
 
 def test_nothing_known_is_uncertain(evidence):
     """Missing evidence is never ok, and the answer says what is missing."""
-    found = summary(evidence({"frames": {}, "not_vouched": ["logs", "revisions", "handshakes"]}))
+    found = summary(evidence({"frames": {}, "not_vouched": ["logs", "revisions", "handshakes", "service"]}))
     assert found["status"] == "uncertain"
     assert {cause["status"] for cause in found["causes"]} == {"uncertain"}
     assert (
