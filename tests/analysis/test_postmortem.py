@@ -49,8 +49,10 @@ def test_status_and_next_update(stories):
 
 
 def test_final_once_it_held(evidence):
-    """Nothing fails, the fix is effective and older than the request timeout."""
+    """Nothing fails, the fix is effective, older than the request timeout, and a second instance opened sockets, too."""
     case = yaml_case()
+    again = {"log": "requests", "at": "10:20:00", "revision": "chat-00140-fix", "instance": "again", "status": 101}
+    case["frames"]["logs"].append(again | {"url": "https://chat/ws", "agent": "Chat/3", "repeat": 20})
     case["frames"]["handshakes"] = [{"probe_id": "p", "name": "x", "verdict": "accepted", "status": "ok"}]
     found = Case(evidence(case))
     story = postmortem(found, judged(found))
