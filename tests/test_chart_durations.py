@@ -11,6 +11,7 @@ from incident import charts
 from incident.analysis.case import Case
 from incident.charts import canvas
 from incident.charts.style import THEMES
+from incident.report.pictures import dark
 
 LAYOUTS = ("wide", "phone")
 OLD, NEW = "chat-00065-old", "chat-00066-new"
@@ -52,6 +53,8 @@ SETS = {
     "cut": service(*CUT), "mended": MENDED, "one": service(socket("10:51:10", 168)), "idle": IDLE, "many": MANY,
     "none": service(*({"log": "stdout", "at": at, "revision": name, "text": "up"}
                       for name, at in ((OLD, "10:01:00"), (NEW, "10:30:00"))), pulled="12:00:00"),
+    "no lives": service({"log": "requests", "at": "10:01:00", "revision": OLD, "status": 101, "url": "https://chat/ws"},
+                        socket("10:30:00", None, repeat=2), pulled="12:00:00"),
     "refused": service(gaps=[{"frame": "logs", "reason": "permission denied", "remedy": "grant it", "kind": "refused"}]),
     "unknown": service(*CUT, limits=(None, None)),
     "fresh": service(*(socket(f"10:{n}:00", 0.01) for n in range(30, 59)), limits=(3600.0, 3600.0)),
@@ -105,6 +108,7 @@ def line(drawn, label):
     ("one", "Cannot be judged yet: 1 socket ended, after 168 s of a request timeout of 300 s"),
     ("idle", "No socket ends at its request timeout: 24 sockets ended, the longest after 30 s of 300 s"),
     ("none", "No socket ended in 2 entries"),
+    ("no lives", "How long 3 sockets lived is not in 3 entries"),
     ("refused", "Cannot be judged: no socket ended in 0 entries; permission denied"),
     ("unknown", "42 sockets ended, the longest after 44 min; no request timeout is known"),
     ("fresh", "No socket ends at its request timeout: 29 sockets ended, the longest after 10 ms of 3600 s"),
@@ -216,6 +220,13 @@ def test_no_text_is_cut_or_covered(chart, layout, name):
         placed.append((text.get_text(), (box.x0 + 1, height - box.y1 + 2, box.x1 - 1, height - box.y0 - 2)))
     assert [text for text, box in placed if box[0] < 0 or box[2] > width or box[3] > height] == []
     assert [(one[0], two[0]) for one, two in combinations(placed, 2) if canvas.overlaps(one[1], two[1])] == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_dark_chart_is_the_light_one_in_other_colours(chart, layout, evidence):
+    """A report draws one of the two and exchanges its colours."""
+    other = charts.connection_durations(Case(evidence(SETS["cut"])), layout, "dark")
+    assert dark(chart("cut", layout).svg()) == other.svg()
 
 
 def test_a_name_that_is_hostile_is_text(evidence):

@@ -34,6 +34,7 @@ IDLE_READS = ("handshakes", "logs", "revisions")
 TIMED_OUT = 504
 """The status of a request that reached the request timeout (docs.cloud.google.com/run/docs/troubleshooting)."""
 
+TIMEOUT_FIELD = "value(spec.template.spec.timeoutSeconds)"
 NO_CLOSE_FRAME = 1006
 PING_TIMEOUT = 1011, "ping timeout"
 """How a server's own ping that was not answered in time ends a socket, by code and words (websockets, `keepalive`)."""
@@ -105,11 +106,15 @@ def idle_timeout(case: Case) -> Finding:
     same = same[near(same["duration_s"], lived)]
     busy = lived_through(case.durations, same, lived)
     because = (
-        f"{len(ended)} live handshakes were ended in silence after {lived:.2g} s, as were {len(same)} sockets of "
-        f"{_clients(same)}, while {len(busy)} others lived on"
+        f"{_ended_words(ended, lived)}, as were {len(same)} sockets of {_clients(same)}, while {len(busy)} others lived"
+        " on"
     )
     if same.empty or len(busy) < BUSY:
         return _not_only_idle(case, ended, same, lived)
+    if pd.isna(_serving_limit(case)):
+        describe = services(case, "describe", "--format", TIMEOUT_FIELD)
+        unknown = f"{_ended_words(ended, lived)}, which may be the request timeout: it is not known"
+        return undecided("idle-timeout", case, unknown, describe, shown=same)
     return found(
         "idle-timeout", case, because, _ping(case, lived), shown=same, failing=case.requests[:0], handshakes=ended,
         active=True, revisions=case.serving, introduced_by=None,
@@ -152,7 +157,8 @@ def _request_words(case: Case, late: pd.DataFrame) -> list[str]:
     limit = timeouts(late, case.evidence.revisions).dropna()
     after = f" of {_seconds(limit)}" if len(limit) else ""
     on = numbers(case, late["revision_name"].dropna())
-    return [f"{late['weight'].sum()} requests on {on} ended in 504 at the request timeout{after}"]
+    many = late["weight"].sum()
+    return [f"{many} request{'' if many == 1 else 's'} on {on} ended in 504 at the request timeout{after}"]
 
 
 def _not_cut(case: Case, shares: pd.DataFrame, late: pd.DataFrame) -> Finding:
@@ -172,7 +178,7 @@ def _not_cut(case: Case, shares: pd.DataFrame, late: pd.DataFrame) -> Finding:
     if len(unknown):
         on = numbers(case, unknown["revision_name"].dropna())
         because = f"{len(unknown)} sockets ended on {on or 'no named revision'}, whose request timeout is not known"
-        describe = services(case, "describe", "--format", "value(spec.template.spec.timeoutSeconds)")
+        describe = services(case, "describe", "--format", TIMEOUT_FIELD)
         return undecided("request-timeout", case, because, describe, shown=unknown)
     return not_found("request-timeout", case, READS, _before_it(case, shares))
 
@@ -231,11 +237,15 @@ def _ended_in_silence(case: Case) -> pd.DataFrame:
     code, words = PING_TIMEOUT
     pinged = (early["close_code"] == code) & early["close_reason"].fillna("").str.contains(words, regex=False)
     silent = early["close_code"].isna() | (early["close_code"] == NO_CLOSE_FRAME) | pinged
-    known = limits(case.evidence.revisions)
-    limit = min((value for name in case.serving if (value := known.get(name)) is not None), default=float("nan"))
-    at_limit = at_timeout(early["held_s"], pd.Series(limit, index=early.index, dtype="float64"))
+    at_limit = at_timeout(early["held_s"], pd.Series(_serving_limit(case), index=early.index, dtype="float64"))
     early = early[silent.fillna(False).astype("bool") & ~at_limit]
     return early[near(early["held_s"], early["held_s"].median())]
+
+
+def _serving_limit(case: Case) -> float:
+    """The shortest request timeout of the revisions that serve, in seconds; NaN where none is known."""
+    known = limits(case.evidence.revisions)
+    return min((value for name in case.serving if (value := known.get(name)) is not None), default=float("nan"))
 
 
 def _nothing_ended(case: Case, same: pd.DataFrame) -> Finding:
@@ -255,12 +265,14 @@ def _nothing_ended(case: Case, same: pd.DataFrame) -> Finding:
 def _not_only_idle(case: Case, ended: pd.DataFrame, same: pd.DataFrame, lived: float) -> Finding:
     """Held handshakes were ended, and nothing shows that a socket on which something is said lives on."""
     shared = f"{len(same)} sockets of {_clients(same)} lived as long" if len(same) else "no client's sockets are alike"
-    because = (
-        f"{len(ended)} live handshakes were ended in silence after {lived:.2g} s, and {shared}; nothing shows that a "
-        "busy socket lives on"
-    )
+    because = f"{_ended_words(ended, lived)}, and {shared}; nothing shows that a busy socket lives on"
     settle = f"{_hold(case, lived)}, and beside it a client that says something every {lived / 3:.2g} s"
     return undecided("idle-timeout", case, because, settle, shown=same)
+
+
+def _ended_words(ended: pd.DataFrame, lived: float) -> str:
+    many = "1 live handshake was" if len(ended) == 1 else f"{len(ended)} live handshakes were"
+    return f"{many} ended in silence after {lived:.2g} s"
 
 
 def _clients(sockets: pd.DataFrame) -> str:

@@ -19,10 +19,10 @@ from incident.analysis.changes import short_name
 from incident.analysis.durations import LONGEST_S, timeout_spans, timeouts
 from incident.charts.bands import band_grounds, band_head, band_rules, time_axis
 from incident.charts.canvas import Box, Canvas, Chart, overlaps, text_width
-from incident.charts.durations_titles import Told, durations_caption, durations_title, seconds, told
+from incident.charts.durations_titles import Told, durations_caption, durations_title, none_ended, seconds, told
 from incident.charts.scale import TimeScale
 from incident.charts.style import Layout, Theme
-from incident.charts.words import counted, moment, of
+from incident.charts.words import moment, of
 
 SIDES = {"wide": (92.0, 860.0), "phone": (58.0, 376.0)}
 HEIGHT = {"wide": 330, "phone": 300}
@@ -210,11 +210,15 @@ def dots(canvas: Canvas, drawn: Frames, lives: LifeScale) -> bool:
 
 
 def _scatter(canvas: Canvas, places: pd.DataFrame, color: str, label: str, zorder: float) -> None:
-    """Dots with an edge of the ground's colour, so that neighbours can be told apart; one artist for all of them."""
+    """Dots with an edge of the ground's colour, so that neighbours can be told apart; one artist for all of them.
+
+    With two widths of edges matplotlib does not draw them as one marker, whose name in an SVG would hold their colour:
+    a dark chart is a light one with its colours exchanged, to the byte.
+    """
     if len(places):
         canvas.axes.scatter(
             places["x"], places["y"], s=(2 * RADIUS) ** 2, color=getattr(canvas.theme, color),
-            edgecolors=canvas.theme.background, linewidths=0.9, label=label, zorder=zorder,
+            edgecolors=canvas.theme.background, linewidths=(0.9, 0.9), label=label, zorder=zorder,
         )  # fmt: skip
 
 
@@ -226,8 +230,7 @@ def words_on_plot(
     if drawn.edge is not None:
         taken.append(_may_be_open(canvas, drawn, drawn.edge, top + canvas.layout.small * 1.3))
     if drawn.sockets.empty:
-        none = f"no socket ended in {counted(len(case.evidence.service_logs), 'entry')}"
-        words = "cannot be judged" if case.evidence.gap("logs") else none
+        words = "cannot be judged" if case.evidence.gap("logs") else none_ended(case)
         middle = (lives.top + lives.bottom) / 2
         canvas.text((time.left + time.right) / 2, middle, words, canvas.layout.text, "mute", align="center")
     if len(drawn.sockets) == 1:

@@ -69,9 +69,8 @@ def durations_title(case: Case, about: Told, began: pd.Timestamp) -> str:
     """Whether sockets end at the request timeout; `began` is when the revision that it is about took traffic."""
     sockets = case.durations
     if sockets.empty:
-        gap = case.evidence.gap("logs")
-        none = f"no socket ended in {counted(len(case.evidence.service_logs), 'entry')}"
-        return f"Cannot be judged: {none}; {reason(gap)}" if gap else f"No{none[2:]}"
+        gap, none = case.evidence.gap("logs"), none_ended(case)
+        return f"Cannot be judged: {none}; {reason(gap)}" if gap else none[:1].upper() + none[1:]
     longest = life(sockets["duration_s"].max())
     if about.revision is None or about.timeout_s is None:
         return f"{_ended(sockets)}, the longest after {longest}; no request timeout is known"
@@ -87,6 +86,14 @@ def durations_title(case: Case, about: Told, began: pd.Timestamp) -> str:
             f"Cannot be judged yet: 1 socket ended, after {longest} of a request timeout of {seconds(about.timeout_s)}"
         )
     return f"No socket ends at its request timeout: {_ended(sockets)}, {_nearest(sockets)}"
+
+
+def none_ended(case: Case) -> str:
+    """That no socket is known to have ended, in how many entries; without a latency only its opening is."""
+    entries = counted(len(case.evidence.service_logs), "entry")
+    if len(case.opened):
+        return f"how long {counted(int(case.opened['weight'].sum()), 'socket')} lived is not in {entries}"
+    return f"no socket ended in {entries}"
 
 
 def durations_caption(case: Case, start: pd.Timestamp, edge: pd.Timestamp | None, thinned: bool, rings: int) -> str:
