@@ -24,6 +24,8 @@ ROUNDS: Final = 8
 BLANKS: Final = " \t\r\n\f"
 EMPTY_BRACKETS: Final = re.compile(r" \((?:\*(?:[,;]? \*)*)?\)(?= |$)")
 LIST: Final = re.compile(r"\*(?:[,;]? {1,9}\*)+")
+LIST_LIKE: Final = r" \(\*?[ ,;)*]|\*[^ ]* "
+"""In RE2's syntax: what a line must hold to be shortened: brackets without a word, or words after a value."""
 VARIES: Final = "*"
 
 
@@ -42,7 +44,8 @@ def constant_part(text: str) -> str:
     >>> constant_part("2025-09-07 10:00:01,123 [7] ERROR: worker 31 lost 0xdeadbeef")
     'worker * lost *'
     """
-    return _masked(pa.array([_encodable(text)], pa.string()))[0]
+    part: str = _masked(pa.array([_encodable(text)], pa.large_string()))[0].as_py()
+    return part
 
 
 def masked(texts: pd.Series) -> pd.Series:
@@ -61,30 +64,28 @@ def constant_parts(texts: pd.Series) -> pd.Series:
     >>> set(constant_parts(pd.Series(f"session of user {name} lost" for name in names)))
     {'session of user * lost'}
     """
-    return _each_distinct(texts, lambda distinct: _groups(_masked(distinct)))
+    return _each_distinct(texts, _grouped)
 
 
 # Masks, each distinct text once.
 
 
-def _each_distinct(texts: pd.Series, read: Callable[[pa.Array], list[str]]) -> pd.Series:
-    plain = texts.fillna("")
+def _each_distinct(texts: pd.Series, read: Callable[[pa.Array], pa.Array]) -> pd.Series:
+    answers = _of_distinct(read, _strings(texts)).to_pandas()
+    return pd.Series(answers.array, index=texts.index, name=texts.name, dtype="str")
+
+
+def _of_distinct(read: Callable[[pa.Array], pa.Array], texts: pa.Array) -> pa.Array:
+    encoded = texts.dictionary_encode()
+    return read(encoded.dictionary).take(encoded.indices)
+
+
+def _strings(texts: pd.Series) -> pa.Array:
     try:
-        array = pa.array(plain.astype("str"), pa.large_string())
+        array = pa.array(texts.astype("str").fillna(""), pa.large_string())
     except UnicodeEncodeError:
-        array = pa.array([_encodable(str(text)) for text in plain], pa.large_string())
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    encoded = array.dictionary_encode()
-    answers = pa.array(read(encoded.dictionary), pa.large_string())
-    return pd.Series(answers.take(encoded.indices).to_pandas(), index=texts.index, name=texts.name, dtype="str")
-
-
-def _groups(parts: list[str]) -> list[str]:
-    """What was merged is masked once more: `host:*` beside `*` is one value."""
-    wholes = merged(parts)
-    finished = {whole: _finished(whole) for whole in set(wholes.values())}
-    return [finished[wholes[part]] for part in parts]
+        array = pa.array([_encodable(text) if isinstance(text, str) else "" for text in texts], pa.large_string())
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _encodable(text: str) -> str:
@@ -92,20 +93,33 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _masked(texts: pa.Array) -> list[str]:
+def _masked(texts: pa.Array) -> pa.Array:
+    """The constant part of each text."""
     cut = pc.utf8_slice_codeunits(texts, 0, LONGEST_LINE)
     for pattern, replacement in PREMASK:
         cut = pc.replace_substring_regex(cut, pattern, replacement)
-    encoded = cut.dictionary_encode()
-    finished = [_finished(text) for text in encoded.dictionary.to_pylist()]
-    return [finished[number] for number in encoded.indices.to_pylist()]
+    return _of_distinct(_finished, cut)
 
 
-def _finished(text: str) -> str:
-    """The first line, lists of values as one value; a line that nests brackets too deep to settle stays as it is."""
-    first = line = text.strip(BLANKS).split("\n", 1)[0].rstrip(BLANKS)
+def _grouped(texts: pa.Array) -> pa.Array:
+    """The group of each text; what was merged is finished once more, since `host:*` beside `*` is one value."""
+    return _of_distinct(lambda parts: _of_distinct(_finished, merged(parts)), _masked(texts))
+
+
+def _finished(texts: pa.Array) -> pa.Array:
+    """The first line alone, its lists of values as one value."""
+    first = pc.replace_substring_regex(pc.utf8_ltrim(texts, BLANKS), r"\n(?s:.*)", "")
+    lines = pc.utf8_rtrim(first, BLANKS)
+    may_hold_list = pc.match_substring_regex(lines, LIST_LIKE)
+    shorter = [_settled(line) for line in lines.filter(may_hold_list).to_pylist()]
+    return pc.replace_with_mask(lines, may_hold_list, pa.array(shorter, pa.large_string()))
+
+
+def _settled(line: str) -> str:
+    """Shortened until nothing changes; a line that nests brackets too deep for that stays as it is."""
+    first = line
     for _ in range(ROUNDS):
-        shorter = _shorter(line) if VARIES in line else line
+        shorter = _shorter(line)
         if shorter == line:
             return line
         line = shorter

@@ -1,24 +1,24 @@
 """Which distinct masked lines are one, because they differ only in words that vary.
 
 Decides: in which places of a line a word is a value. Reads: the set of distinct lines; a line counts once, however
-often it occurred, and sorting comes first, so that neither order nor weight changes an answer. Lines are compared with
-lines of the same skeleton alone: the same number of words, and the same blanks and punctuation between them. Three
-rules: many words in one place while all else is equal; a word beside `*` in that place, where it has a `*` in it itself
-or follows a `=`; and several places at once, where each has many words that few lines share, VALUES for every place.
+often it occurred, and nothing depends on their order. Lines are compared with lines of the same skeleton alone: the
+same number of words, and the same blanks and punctuation between them. Three rules: many words in one place while all
+else is equal; a word beside `*` in that place, where it has a `*` in it itself or follows a `=`; and several places at
+once, where each has many words that few lines share, VALUES for every place.
 Cannot tell: a word that varies from one that does not, before VALUES different ones were seen; a value of several words
 from a sentence, even in quotes, since a logger's `msg="…"` is a sentence.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 VALUES: Final = 5
 """How many different words in one place, all else being equal, make that place a value."""
@@ -29,12 +29,12 @@ WORDS: Final = 2
 COMPARED: Final = 64
 """How many words of a line are compared; what follows must be equal as it stands."""
 
-PLAIN: Final = r"[^\s=,()\[\]{}\"'|;<>:]"
-WORD: Final = re.compile(rf"((?:[^\W_]|\*){PLAIN}*(?:[':]{PLAIN}+)*)")
-LETTERS: Final = re.compile(r"[^\W\d_]{2}")
+PLAIN: Final = r"[^\s=,()\[\]{}\"'|;<>:\x00]"
+WORD: Final = rf"[\p{{L}}\p{{N}}*]{PLAIN}*(?:[':]{PLAIN}+)*"
+LETTERS: Final = r"\p{L}{2}"
 VARIES: Final = "*"
 VALUE: Final = 0  # the number of the word `*`
-GAP: Final = "\0"
+CUT: Final = "\0"
 
 Numbers = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -42,94 +42,119 @@ Marks = npt.NDArray[np.bool_]
 
 
 class Forms(NamedTuple):
-    """Lines as numbers, the words of all lines one after another.
+    """Different lines as numbers, the words of all lines one after another.
 
     One a word: `line`, `place` in the line, `word` by its number, and whether a `=` precedes it (`assigned`). One a
-    line: `skeleton`, `start` of its words. One for each different word: whether it has letters, and whether a `*`.
+    line: `source`, the number of a text of this form, its `skeleton`, and the `start` of its words. One for each
+    different word: whether it has letters, and whether a `*`.
     """
 
     line: Numbers
     place: Numbers
     word: Numbers
     assigned: Marks
+    source: Numbers
     skeleton: Hashes
     start: Numbers
     has_letters: Marks
     is_partial: Marks
 
 
-def merged(texts: Iterable[str]) -> dict[str, str]:
-    """What each distinct text becomes, with `*` where a word varies among the texts.
+def merged(lines: pa.Array) -> pa.Array:
+    """What each of these distinct lines becomes, in their order, with `*` where a word varies among them.
 
-    >>> set(merged(f"no such room {name}" for name in ["ann", "bob", "cid", "dan", "eve"]).values())
-    {'no such room *'}
+    >>> rooms = pa.array([f"no such room {name}" for name in ["ann", "bob", "cid", "dan", "eve"]])
+    >>> merged(rooms).unique().to_pylist()
+    ['no such room *']
     """
-    # What stands between words, and words, in turns; the first and the last stand between.
-    lines = {text: WORD.split(text, COMPARED) for text in sorted(set(texts))}
-    skeletons = {text: GAP.join(tokens[::2]) for text, tokens in lines.items()}
-    often = Counter(skeletons.values())
-    compared = [text for text, skeleton in skeletons.items() if often[skeleton] > 1 and GAP in skeleton]
-    answers = {text: text for text in lines}
-    if compared:
-        forms = _forms([lines[text] for text in compared], [skeletons[text] for text in compared])
-        is_value = _settled(forms).word == VALUE
-        for text, marks in zip(compared, np.split(is_value, forms.start[1:]), strict=True):
-            if marks.any():
-                answers[text] = _rewritten(lines[text], marks)
-    return answers
+    lines = lines.cast(pa.large_string())
+    parts = _parts(lines)
+    every = _forms(parts)
+    if not len(every.source):
+        return lines
+    forms, which = _settled(every)
+    wholes = pa.array([_rewritten(parts, forms, number) for number in range(len(forms.source))], pa.large_string())
+    is_new = _sums(forms, forms.word == VALUE)[which] > _sums(every, every.word == VALUE)
+    group = np.full(len(lines), -1)
+    group[every.source[is_new]] = which[is_new]
+    return pc.coalesce(wholes.take(pa.array(group, mask=group < 0)), lines)
 
 
 # Lines as numbers.
 
 
-def _rewritten(tokens: list[str], marks: Marks) -> str:
-    words = [VARIES if mark else word for word, mark in zip(tokens[1::2], marks.tolist(), strict=True)]
-    return "".join(chain.from_iterable(zip(tokens[::2], [*words, ""], strict=True)))
+def _parts(lines: pa.Array) -> pa.Array:
+    """Lists, one a line: what stands between words, and words, in turns; the first and the last stand between."""
+    marked = pc.replace_substring_regex(pc.replace_substring(lines, CUT, "\ufffd"), WORD, rf"{CUT}\0{CUT}")
+    return pc.split_pattern(marked, CUT)
 
 
-def _forms(lines: list[list[str]], skeletons: list[str]) -> Forms:
-    numbers, kinds = {VARIES: VALUE}, dict[str, int]()
-    word = [numbers.setdefault(token, len(numbers)) for tokens in lines for token in tokens[1::2]]
-    assigned = [between[-1:] == "=" for tokens in lines for between in tokens[:-1:2]]
-    skeleton = [kinds.setdefault(each, len(kinds)) for each in skeletons]
-    length = np.array([len(tokens) // 2 for tokens in lines])
-    start = np.cumsum(length) - length
-    line = np.repeat(np.arange(len(lines)), length)
+def _rewritten(parts: pa.Array, forms: Forms, number: int) -> str:
+    """The text of a form: that of its source, with the values that are now known."""
+    tokens = parts[forms.source[number].item()].as_py()
+    own = slice(forms.start[number], None if number + 1 == len(forms.start) else forms.start[number + 1])
+    for place in forms.place[own][forms.word[own] == VALUE].tolist():
+        tokens[2 * place + 1] = VARIES
+    return "".join(tokens)
+
+
+def _forms(parts: pa.Array) -> Forms:
+    """The lines that have a word, and share their skeleton with another."""
+    token, dictionary = _numbered(parts.flatten())
+    length = np.diff(parts.offsets.to_numpy())
+    line = np.repeat(np.arange(len(parts)), length)
+    turn = np.arange(len(token)) - (np.cumsum(length) - length)[line]
+    is_compared = (turn % 2 == 1) & (turn < 2 * COMPARED)
+    skeleton = np.zeros(len(parts), np.uint64)
+    np.add.at(skeleton, line[~is_compared], _mixed(turn[~is_compared], token[~is_compared]))
+    _, kind, often = np.unique(skeleton, return_inverse=True, return_counts=True)
+    is_compared &= (often[kind] > 1)[line]
+    source, number, words = np.unique(line[is_compared], return_inverse=True, return_counts=True)
+    assigned = np.roll(_marks(pc.ends_with(dictionary, "="))[token], 1)
     return Forms(
-        line, np.arange(len(word)) - start[line], np.array(word), np.array(assigned), np.array(skeleton, np.uint64),
-        start, np.array([LETTERS.search(each) is not None for each in numbers]),
-        np.array([VARIES in each for each in numbers]),
+        number, turn[is_compared] // 2, token[is_compared], assigned[is_compared],
+        source, skeleton[source], np.cumsum(words) - words,
+        _marks(pc.match_substring_regex(dictionary, LETTERS)), _marks(pc.match_substring(dictionary, VARIES)),
     )  # fmt: skip
+
+
+def _numbered(tokens: pa.Array) -> tuple[Numbers, pa.Array]:
+    """The number of each token, and the different tokens by their numbers, of which VALUE is `*`."""
+    with_value = pa.concat_arrays([pa.array([VARIES], pa.large_string()), tokens])
+    encoded = with_value.dictionary_encode()
+    return encoded.indices.to_numpy()[1:].astype(np.int64), encoded.dictionary
+
+
+def _marks(answers: pa.Array) -> Marks:
+    marks: Marks = answers.to_numpy(zero_copy_only=False)
+    return marks
 
 
 # Where words vary.
 
 
-def _settled(forms: Forms) -> Forms:
-    """Marks values until nothing more is found: alone, then together, by words of one line, of two, four and so on."""
-    forms, rare = _alone(forms), 1
-    while rare * VALUES <= len(forms.skeleton):
-        together = _with_values(forms, rare)
-        forms = forms if together is forms else _alone(together)
-        rare *= 2
-    return forms
+def _settled(forms: Forms) -> tuple[Forms, Numbers]:
+    """The forms that are left when no rule finds more, and which of them each line has become.
+
+    Words that vary together are sought among those that at most a fifth of a skeleton's lines have, then a tenth, and
+    so on: the most general sentence comes first, so that no line of it is left over.
+    """
+    which, share, last = np.arange(len(forms.source)), VALUES, len(forms.source)
+    forms, which = _applied(_vary_alone, forms, which)
+    while share <= last:
+        forms, which = _applied(partial(_vary_together, share=share), forms, which)
+        forms, which = _applied(_vary_alone, forms, which)
+        share *= 2
+    return forms, which
 
 
-def _alone(forms: Forms) -> Forms:
-    while (changed := _with_values(forms, 0)) is not forms:
-        forms = changed
-    return forms
-
-
-def _with_values(forms: Forms, rare: int) -> Forms:
-    """The forms with one rule applied, on each different line once; the same object where it finds nothing."""
-    _, first, which = np.unique(_hashes(forms), return_index=True, return_inverse=True)
-    distinct = _taken(forms, first)
-    found = _vary_together(distinct, rare) if rare else _vary_alone(distinct)
-    if not found.any():
-        return forms
-    marks = found[distinct.start[which[forms.line]] + forms.place]
-    return forms._replace(word=np.where(marks, VALUE, forms.word))
+def _applied(rule: Callable[[Forms], Marks], forms: Forms, which: Numbers) -> tuple[Forms, Numbers]:
+    """A rule applied until it finds nothing more; lines that have become equal are one from then on."""
+    while (found := rule(forms)).any():
+        marked = forms._replace(word=np.where(found, VALUE, forms.word))
+        _, first, step = np.unique(_hashes(marked), return_index=True, return_inverse=True)
+        forms, which = _taken(marked, first), step[which]
+    return forms, which
 
 
 def _taken(forms: Forms, lines: Numbers) -> Forms:
@@ -140,7 +165,7 @@ def _taken(forms: Forms, lines: Numbers) -> Forms:
     where = np.arange(len(line)) - start[line] + forms.start[lines][line]
     return forms._replace(
         line=line, place=forms.place[where], word=forms.word[where], assigned=forms.assigned[where],
-        skeleton=forms.skeleton[lines], start=start,
+        source=forms.source[lines], skeleton=forms.skeleton[lines], start=start,
     )  # fmt: skip
 
 
@@ -158,15 +183,17 @@ def _vary_alone(forms: Forms) -> Marks:
     return marks
 
 
-def _vary_together(forms: Forms, rare: int) -> Marks:
-    """The words that are values together: at most `rare` lines have each there, and the lines are else equal.
+def _vary_together(forms: Forms, share: int) -> Marks:
+    """The words that are values together: one in `share` lines of a skeleton at most has each there, all else equal.
 
     Each place must show many different words, the more the more places there are, since that different sentences are
     alike by chance is then likelier; and at least as many words of letters must stay as are taken out.
     """
-    token = forms.skeleton[forms.line] * np.uint64(len(forms.has_letters)) + _mixed(forms.place, forms.word)
-    _, kind, count = np.unique(token, return_inverse=True, return_counts=True)
-    is_rare = (count[kind] <= rare) & (forms.word != VALUE)
+    _, kind, count = np.unique(
+        _spread(forms.skeleton)[forms.line] + _mixed(forms.place, forms.word), return_inverse=True, return_counts=True
+    )
+    _, skeleton, lines = np.unique(forms.skeleton, return_inverse=True, return_counts=True)
+    is_rare = (count[kind] * share <= lines[skeleton][forms.line]) & (forms.word != VALUE)
     shape = _spread(forms.skeleton) + _sums(forms, _mixed(forms.place, np.where(is_rare, -1, forms.word)))
     _, family = np.unique(shape, return_inverse=True)
     fewest = _fewest(family[forms.line[is_rare]], forms.place[is_rare], forms.word[is_rare], len(shape))[family]
@@ -176,12 +203,13 @@ def _vary_together(forms: Forms, rare: int) -> Marks:
 
 
 def _fewest(family: Numbers, place: Numbers, word: Numbers, families: int) -> Numbers:
-    """Of each family, how many different words the place with the fewest has."""
+    """Of each family, how many different words the place with the fewest has; none where it has no such place."""
+    where = family * COMPARED + place
+    _, first = np.unique(_mixed(where, word), return_index=True)
+    places, distinct = np.unique(where[first], return_counts=True)
     fewest = np.zeros(families, np.int64)
-    seen = np.unique(np.stack([family, place, word]), axis=1)
-    (numbers, _), distinct = np.unique(seen[:2], axis=1, return_counts=True)
-    fewest[numbers] = np.iinfo(np.int64).max
-    np.minimum.at(fewest, numbers, distinct)
+    fewest[places // COMPARED] = len(word)
+    np.minimum.at(fewest, places // COMPARED, distinct)
     return fewest
 
 
