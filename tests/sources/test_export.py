@@ -102,7 +102,17 @@ def without_window(found: dict[str, Any]) -> dict[str, Any]:
     """
     scope = {name: text for name, text in found["scope"].items() if name not in ("start", "end")}
     gaps = [(gap["frame"], gap["kind"], *_words(gap)) for gap in found["gaps"]]
-    return found | {"scope": scope, "gaps": gaps}
+    unsettled = [gap for gap in found["gaps"] if gap["kind"] == "unsettled"]
+    return found | {"scope": scope, "gaps": gaps, "causes": _without(found["causes"], unsettled)}
+
+
+def _without(causes: list[dict[str, Any]], unsettled: list[dict[str, str]]) -> Any:
+    """The causes, with the words of such a window taken out of those that could not be decided for it."""
+    text = json.dumps(causes)
+    for gap in unsettled:
+        for words in (gap["reason"], gap["remedy"]):
+            text = text.replace(json.dumps(words)[1:-1], "unsettled")
+    return json.loads(text)
 
 
 def _words(gap: dict[str, str]) -> tuple[str, ...]:
