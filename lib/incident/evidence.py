@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from incident.findings import Gap
-from incident.frames import FRAMES, frame, keys, table, validated
+from incident.frames import ASKED_FOR, FRAMES, frame, keys, table, validated
 from incident.scope import Scope, rfc3339
 
 SETTLE_SECONDS = 60
@@ -121,6 +121,8 @@ def derived_gaps(evidence: Evidence) -> list[Gap]:
 def _empty(evidence: Evidence) -> Iterable[Gap]:
     reported = {gap.frame for gap in evidence.gaps}
     for name in FRAMES:
+        if name in ASKED_FOR:
+            continue
         if evidence.frames[name].empty and name not in evidence.complete and name not in reported:
             yield Gap(name, f"no {name} came, and no source says that there are none", _look_again(name), "empty")
 

@@ -112,7 +112,30 @@ FRAMES: dict[str, Frame] = {
         },
         ("probe_id",),
     ),
+    # files are those that differ between the commits of a revision and of the one before it, change git's own letter
+    # (A, M, D, R); definitions are where a name that a traceback lacks is defined at the top of a Python module: path
+    # is empty where it is nowhere, module the dotted name that it is imported from. Both come with --repo alone.
+    "files": Frame(
+        {"revision_name": TEXT, "previous": TEXT, "path": TEXT, "change": REPEATED, "old_path": TEXT},
+        ("revision_name", "path"),
+    ),
+    "definitions": Frame(
+        {"name": TEXT, "path": TEXT, "line": WHOLE, "module": TEXT, "commit": TEXT}, ("name", "path", "line")
+    ),
+    # one row: another service, as --compare-to names it, PROJECT/REGION/SERVICE, with its serving revision's columns
+    # as in revisions; members is a JSON object of role to members, null where they may not be read.
+    "compared": Frame(
+        {
+            "service_name": TEXT, "revision_name": TEXT, "create_time": TIME, "image": TEXT, "image_digest": TEXT,
+            "commit": TEXT, "build_id": TEXT, "environment": TEXT, "settings": TEXT, "ingress": TEXT,
+            "invoker_iam_disabled": FLAG, "members": TEXT,
+        },
+        ("service_name",),
+    ),
 }  # fmt: skip
+
+ASKED_FOR = frozenset({"files", "definitions", "compared"})
+"""Frames that come only where somebody asked for them: that one is empty is no gap."""
 
 
 def batch(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:

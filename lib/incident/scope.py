@@ -27,10 +27,14 @@ TIME_HELP = "give an ISO 8601 time or a relative one such as -2h, -30m, now"
 SOURCE_HELP = "use cloud, sample:NAME, export:DIR, pull:DIR, run:RUN or analytics:PROJECT.DATASET"
 
 LIMIT = (r"[1-9]\d{0,8}", "give a whole number above 0, or leave it empty: there is no limit then")
+PROJECT = r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
+REGION = r"[a-z]+-[a-z]+\d+"
+SERVICE = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 FORMS: dict[str, tuple[str, str]] = {
-    "project": (r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project id is 6 to 30 of a-z, 0-9 and -"),
-    "region": (r"[a-z]+-[a-z]+\d+", "a region is named like us-central1"),
-    "service": (r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", "a service's name is a-z, 0-9 and -, and starts with a letter"),
+    "project": (PROJECT, "a project id is 6 to 30 of a-z, 0-9 and -"),
+    "region": (REGION, "a region is named like us-central1"),
+    "service": (SERVICE, "a service's name is a-z, 0-9 and -, and starts with a letter"),
+    "compare_to": (f"{PROJECT}/{REGION}/{SERVICE}", "name another service as PROJECT/REGION/SERVICE"),
     "websocket_path": (r"/[^\s#?]*", "a path starts with / and has no query, such as /ws"),
     "health_path": (r"/[^\s#?]*", "a path starts with / and has no query, such as /health"),
     "source": (r"cloud|(?:sample|export|pull|run|analytics):.+", SOURCE_HELP),
@@ -66,6 +70,8 @@ class Parameters:
     run_dir: str = ""
     max_entries: str = ""
     max_calls: str = ""
+    repo: str = ""
+    compare_to: str = ""
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -96,7 +102,7 @@ class Parameters:
         'run:20250907T101500Z-3f2a'
         """
         kind, colon, place = self.source.partition(":")
-        last = {name: getattr(self, name).rstrip("/").rpartition("/")[2] for name in ("matrix", "before")}
+        last = {name: getattr(self, name).rstrip("/").rpartition("/")[2] for name in ("matrix", "before", "repo")}
         return replace(self, source=f"{kind}{colon}{place.rstrip('/').rpartition('/')[2]}", **last)
 
     @property
@@ -213,6 +219,17 @@ def check_time(name: str, text: str) -> None:
     except (ValueError, OverflowError):
         pass
     raise UsageError(f"parameter '{name}' is {text!r}: {TIME_HELP}")
+
+
+def check_compared(parameters: Parameters, identity: tuple[str, str, str]) -> None:
+    """Refuse a comparison with the service itself, and one that a recording would have to ask a live service for."""
+    name = parameters.compare_to
+    if name and not parameters.live:
+        raise UsageError(
+            f"parameter 'compare_to' is {name!r}: {parameters.source} is a recording, use --source cloud or nothing"
+        )
+    if name == "/".join(identity):
+        raise UsageError(f"parameter 'compare_to' is {name!r}, which is the service itself: name another one")
 
 
 def without_zone(parameters: Parameters) -> list[str]:

@@ -15,15 +15,16 @@ import pandas as pd
 
 from incident.analysis.before_after import before_after
 from incident.analysis.candidate import Fix, fix
-from incident.analysis.changes import in_play, missing_revisions, revision_changes
+from incident.analysis.changes import in_play, missing_revisions, revision_changes, short_name
 from incident.analysis.checks import checks, positive_sign
 from incident.analysis.durations import durations
 from incident.analysis.effects import ENOUGH, change_effects
 from incident.analysis.errors import error_entries, error_groups
 from incident.analysis.onset import Incident, incident
-from incident.analysis.outside import first_and_last, outside_changes, outside_effects, outside_times
+from incident.analysis.outside import outside_changes, short_title, times
 from incident.analysis.requests import SWITCHING_PROTOCOLS, kind_counts, requests, settled
 from incident.analysis.sequence import error_sequence
+from incident.analysis.stretches import crossed, first_and_last, outside_effects
 from incident.evidence import Evidence
 from incident.findings import Check, PositiveSign
 
@@ -97,15 +98,16 @@ class Case:
 
     @cached_property
     def changes(self) -> pd.DataFrame:
-        """What each revision changed and did: see `revision_changes` and `change_effects`."""
+        """What each revision changed and did: see `revision_changes`, `change_effects` and `crossed`."""
         changed = revision_changes(self.revisions, self.evidence.audit)
         first, last = first_and_last(self.settled_requests, self._turns)
-        return change_effects(changed, kind_counts(first), kind_counts(last))
+        judged = change_effects(changed, kind_counts(first), kind_counts(last))
+        return judged.assign(confounded=judged["confounded"] | crossed(judged, self._outside, first, last))
 
     @cached_property
     def _turns(self) -> list[pd.Timestamp]:
         """When something changed that no revision did: outside revisions, and where the incident begins and ends."""
-        outside = list(outside_times(self.evidence.audit, self.evidence.revisions))
+        outside = times(self._outside)
         if self.incident is None:
             return outside
         failed = self.failed_requests
@@ -115,15 +117,23 @@ class Case:
     @cached_property
     def outside_changes(self) -> pd.DataFrame:
         """What was changed outside revisions, and did: see `outside_changes` and `outside_effects`."""
-        found = outside_changes(self.evidence.audit, self.evidence.revisions)
-        return outside_effects(found, self.settled_requests, self.changes["time"])
+        return outside_effects(self._outside, self.settled_requests, self.changes["time"])
+
+    @cached_property
+    def _outside(self) -> pd.DataFrame:
+        return outside_changes(self.evidence.audit, self.evidence.revisions)
 
     @cached_property
     def all_changes(self) -> pd.DataFrame:
-        """Both sorts of changes by time; `revision_name` is null for one outside revisions."""
-        both = [part for part in (self.changes, self.outside_changes) if len(part)]
+        """Both sorts of changes by time, with `title`: the revision's number, or what was changed without one.
+
+        `revision_name` is null for a change outside revisions.
+        """
+        revisions = self.changes.assign(title=self.changes["revision_name"].map(short_name))
+        outside = self.outside_changes.assign(title=self.outside_changes["fields"].map(short_title))
+        both = [part for part in (revisions, outside) if len(part)]
         if not both:
-            return self.changes
+            return revisions
         return pd.concat(both, ignore_index=True).sort_values("time", kind="stable", ignore_index=True)
 
     @cached_property

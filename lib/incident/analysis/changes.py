@@ -1,17 +1,21 @@
 """What each revision changed, by field, against the one before it.
 
-Reads the `revisions` frame, and `audit` for who did it. Environment values are tags, equal where the values are. It
-cannot tell which lines of code an image holds, only that the image, and the commit it was built from, are others.
+Reads the `revisions` frame, and `audit` for who did it. Environment values are tags, equal where the values are; a
+value that v1 and v2 write in two ways is one (see `normal`). It cannot tell which lines of code an image holds, only
+that the image, and the commit it was built from, are others; nor whether a tag means the image that a digest names.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
+
+from incident.analysis import normal
+from incident.analysis.calls import calls, makers
+from incident.analysis.normal import text_of
 
 NUMBER = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-[a-z0-9]{3}$")
 """A revision's name as Cloud Run makes it: service, five digits, three letters. A name that a person gave has none."""
@@ -23,17 +27,20 @@ def revision_changes(revisions: pd.DataFrame, audit: pd.DataFrame) -> pd.DataFra
     """One row for each revision that has a predecessor, oldest first, with the columns of CHANGE_COLUMNS.
 
     `time` is the creation, UTC; `previous` the revision compared with, the one created before; `by` the principal;
-    `kinds` some of image, code, environment, secret, settings; `fields` what differs, such as `env.NAME added`.
+    `kinds` some of image, code, environment, secret, settings; `fields` what differs, such as `env.NAME added`. An
+    image that is a tag here and a digest there is `image not-comparable`, and a change only where no build or commit
+    says that both are one.
     """
     ordered = revisions.sort_values(["create_time", "revision_name"], ignore_index=True)
-    principals = _principals(audit)
+    callers = {name: call.by for name, call in makers(calls(audit), ordered).items()}
     rows = []
     for before, after in zip(ordered.to_dict("records"), ordered.to_dict("records")[1:], strict=False):
         fields = _differences(before, after)
         rows.append(
             {
                 "time": after["create_time"], "revision_name": after["revision_name"],
-                "previous": before["revision_name"], "by": _principal(after, principals), "kinds": _kinds(fields),
+                "previous": before["revision_name"], "kinds": _kinds(fields),
+                "by": callers.get(after["revision_name"]) or text_of(after, "creator") or None,
                 "fields": [field for _, field in fields], "build_id": after["build_id"], "commit": after["commit"],
             }
         )  # fmt: skip
@@ -84,32 +91,35 @@ def field_value(revision: Mapping[str, Any], field: str) -> object:
     'tag1'
     """
     if field == "image":
-        return _image(revision)
+        return text_of(revision, "image_digest") or text_of(revision, "image")
     if field == "commit":
-        return _text(revision["commit"])
-    name = field.removeprefix("env.")
-    return _object(revision["environment" if field.startswith("env.") else "settings"]).get(name)
+        return text_of(revision, "commit")
+    if field.startswith("env."):
+        return normal.environment(revision["environment"]).get(field.removeprefix("env."))
+    return normal.settings(revision["settings"]).get(field)
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What differs between two revisions, as (kind, field) pairs in a fixed order."""
-    found = []
-    if _image(before) != _image(after):
-        found.append(("image", "image"))
-    if _text(before["commit"]) != _text(after["commit"]) and _text(after["commit"]):
+    """What differs between two revisions, as (kind, field) pairs in a fixed order; no kind is no proven change."""
+    found = _image(before, after)
+    if text_of(before, "commit") != text_of(after, "commit") and text_of(after, "commit"):
         found.append(("code", "commit"))
-    for name, old, new in _changed(before["environment"], after["environment"]):
+    for name, old, new in changed(normal.environment(before["environment"]), normal.environment(after["environment"])):
         kind = "secret" if isinstance(old, dict) or isinstance(new, dict) else "environment"
         found.append((kind, f"env.{name} {_deed(old, new)}"))
-    found += [
-        ("settings", f"{name} {_deed(old, new)}") for name, old, new in _changed(before["settings"], after["settings"])
-    ]
-    return found
+    settings = changed(normal.settings(before["settings"]), normal.settings(after["settings"]))
+    return found + [("settings", f"{name} {_deed(old, new)}") for name, old, new in settings]
 
 
-def _changed(before: object, after: object) -> list[tuple[str, Any, Any]]:
-    """Names whose values differ between two JSON objects, with both values; null where a name is not there."""
-    old, new = _object(before), _object(after)
+def _image(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str]]:
+    same = normal.same_image(before, after)
+    if same is None:
+        return [("" if normal.is_of_one_build(before, after) else "image", "image not-comparable")]
+    return [] if same else [("image", "image")]
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Names whose values differ between two objects, with both values; null where a name is not there."""
     return [(name, old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
 
 
@@ -117,35 +127,5 @@ def _deed(old: object, new: object) -> str:
     return "added" if old is None else "removed" if new is None else "changed"
 
 
-def _object(text: object) -> dict[str, Any]:
-    return dict(json.loads(text)) if isinstance(text, str) and text else {}
-
-
-def _image(revision: Mapping[str, Any]) -> str:
-    return _text(revision["image_digest"]) or _text(revision["image"])
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _kinds(fields: list[tuple[str, str]]) -> list[str]:
-    return list(dict.fromkeys(kind for kind, _ in fields))
-
-
-def _principals(audit: pd.DataFrame) -> pd.DataFrame:
-    """Who called to change the service, and when, oldest first."""
-    return audit[audit["principal_email"].notna() & audit["method_name"].astype("str").str.contains("Services")]
-
-
-def _principal(revision: Mapping[str, Any], principals: pd.DataFrame) -> str | None:
-    """The last caller in the minute before the revision was made, else the first just after it, else its creator.
-
-    The call is logged when it is made, and the revision's time may be cut to whole seconds, so that it can be earlier.
-    """
-    made, times = revision["create_time"], principals["timestamp"]
-    before = principals[(times <= made) & (times > made - pd.Timedelta("1min"))].tail(1)
-    after = principals[(times > made) & (times < made + pd.Timedelta("2s"))].head(1)
-    for call in (*before["principal_email"], *after["principal_email"]):
-        return str(call)
-    return _text(revision["creator"]) or None
+    return list(dict.fromkeys(kind for kind, _ in fields if kind))

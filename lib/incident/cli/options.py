@@ -23,6 +23,8 @@ SCOPE_OPTIONS = {
     "incident": ("NAME", "Keep the run under this name, not the runbook's."),
     "max_entries": ("N", "Read at most N log entries, the most useful first."),
     "max_calls": ("N", "Make at most N calls to Cloud Logging, the same way."),
+    "repo": ("DIR", "The service's git repository: which files each deploy changed."),
+    "compare_to": ("PROJECT/REGION/SERVICE", "Say what differs from another service, live sources only."),
 }
 
 

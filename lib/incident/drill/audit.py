@@ -123,6 +123,7 @@ def spec_v1(service: Service, revision: RevisionRecord) -> dict[str, Any]:
             {
                 "name": service.container,
                 "image": revision.image,
+                **({"command": ["python", *settings.command]} if settings.command else {}),
                 "ports": [{"name": settings.protocol, "containerPort": settings.port}],
                 "env": [
                     *({"name": name, "value": value} for name, value in revision.environment.items()),
@@ -156,7 +157,7 @@ def service_v1(service: Service, revision: RevisionRecord) -> dict[str, Any]:
             "uid": service.uid,
             "creationTimestamp": rfc3339(service.create_time),
             "labels": {"cloud.googleapis.com/location": service.region},
-            "annotations": {**annotations, "serving.knative.dev/lastModifier": revision.creator},
+            "annotations": {**annotations, "serving.knative.dev/lastModifier": service.last_modifier(revision)},
         },
         "spec": {
             "template": {

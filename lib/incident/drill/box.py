@@ -1,8 +1,10 @@
 """Staging in a box: the service's processes, the front end and Google's APIs, together, and always taken down together.
 
-`async with Box(scenario) as box` starts the servers; `build`, `finish_build` and `deploy` do what the scenario's steps
-of those names say. Everything listens on loopback only. A deploy's entries are written in the order Cloud Run's were
-seen in: activity, new instance, probe, the revision's event, the service's event.
+`async with Box(scenario) as box` starts the servers; its methods do what the scenario's steps say, a method a kind of
+step. Everything listens on loopback only. A deploy takes the traffic even from a revision that it was sent to by name,
+as with `gcloud run deploy` and then `update-traffic --to-latest`: one step here for two calls there. A deploy's entries
+are written in the order Cloud Run's were seen in: activity, new instance, probe, the revision's event, the service's
+event.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from incident.drill.entries import Entry, LogStore
 from incident.drill.frontend import FrontEnd
 from incident.drill.google_apis import GoogleApis
 from incident.drill.instances import InstanceNotStarted, Instances
+from incident.drill.permissions import NEEDED
 from incident.drill.proxy import ProxyServer
 from incident.drill.scenario import Scenario
 from incident.drill.service import BuildRecord, RevisionRecord, Service, Tag
@@ -205,8 +208,14 @@ class Box:
         await self.frontend.idle(limit=HELD_WAIT if self._left else None)
 
     def refuse(self, step: LogFault) -> None:
-        """A method of Google's APIs refuses from here on."""
-        self.apis.fault(step.method, grpc.StatusCode[step.code], f"The caller does not have permission ({step.method})")
+        """A method of Google's APIs refuses from here on, or none does any more."""
+        if step.none:
+            self.apis.faults.held.clear()
+            return
+        if step.method not in NEEDED:
+            raise UsageError(f"log_fault: method {step.method!r} is not known: use one of {', '.join(NEEDED)}")
+        words = {"PERMISSION_DENIED": "The caller does not have permission"}.get(step.code, step.code)
+        self.apis.fault(step.method, grpc.StatusCode[step.code], f"{words} ({step.method})")
 
     async def _tag(self, name: str, revision: RevisionRecord) -> None:
         """Give the revision a tag, with a URL of its own on another port; a tag that is known moves and keeps its."""

@@ -3,10 +3,12 @@
 The service's own forwards to the revision with traffic, a tag's to the tag's revision.
 
 An HTTP/1.1 request or a WebSocket's whole life is one exchange, within the revision's request timeout; the bytes after
-the heads are forwarded untouched. Where no container answers, the answers are Google's (`incident.platform`, most of
-them unverified). One connection carries one request. A request that the invoker policy or the ingress setting does not
-allow never reaches a container; no token is looked at, since nobody here can make one. To a container that is to speak
-HTTP/2 it sends the beginning of HTTP/2, and what comes back decides. It cannot split traffic.
+the heads are forwarded untouched. A socket that is cut there is 101 with a latency of the timeout, and a system line of
+a truncated body: how Cloud Run logs it is in no source. Where no container answers, the answers are Google's
+(`incident.platform`, most of them unverified). One connection carries one request. A request that the invoker policy or
+the ingress setting does not allow never reaches a container; no token is looked at, since nobody here can make one. To
+a container that is to speak HTTP/2 it sends the beginning of HTTP/2, and what comes back decides. It cannot split
+traffic.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from incident import platform
-from incident.drill.entries import LogStore, Origin, Served, request_entry
+from incident.drill.entries import LogStore, Origin, Served, request_entry, system_entry
 from incident.drill.http1 import Head, MalformedHead, parse_head, request_line, response, response_status
 from incident.drill.instances import Instance, InstanceNotStarted, Instances, NoInstance
 from incident.drill.service import EVERYBODY, RevisionRecord, Service
@@ -123,8 +125,15 @@ class Exchange:
         except NoAnswer:
             await self._say(platform.ANSWER_MALFORMED)
         except TimeoutError:
-            if not self.served.status:
-                await self._say(platform.ANSWER_TIMEOUT)
+            await self._cut()
+
+    async def _cut(self) -> None:
+        """The request timeout has passed: an answer where none was given, else the line of one that was cut short."""
+        if not self.served.status:
+            await self._say(platform.ANSWER_TIMEOUT)
+        elif self.origin:
+            origin = self.origin.at(container=self.frontend.service.container)
+            self.frontend.store.add(system_entry(origin, platform.TRUNCATED_BODY, self.frontend.store.clock()))
 
     async def _exchange(self) -> None:
         assert self.revision is not None

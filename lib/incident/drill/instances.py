@@ -2,9 +2,10 @@
 
 An instance is up when a TCP connection to its port succeeds, which is Cloud Run's default startup probe, and says
 nothing of whether the application behind it can serve. Each process leads a group of its own, and ends when its
-standard input does: whatever becomes of this process, SIGKILL included, its instances end. One instance a revision is
-run at a time; scaling out is not imitated. A container's own file system is not either, so paths of the image and of
-Python are written as a container would have them.
+standard input does: whatever becomes of this process, SIGKILL included, its instances end. A request that finds every
+instance full starts another, up to the revision's limit, and is refused at once beyond it: Cloud Run lets it wait a
+little. Instances that have nothing to do are not taken away. A container's own file system is not imitated, so paths
+of the image and of Python are written as a container would have them.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ class Instances:
         port = free_port()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *COMMAND,
+            *(revision.settings.command or COMMAND),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,

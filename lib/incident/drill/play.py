@@ -20,29 +20,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from incident.drill.box import Box
-from incident.drill.client import Seen, make_requests
-from incident.drill.held import hold_sockets
+from incident.drill.dispatch import describe, perform
 from incident.drill.instances import kill_group
 from incident.drill.judge import differences
 from incident.drill.progress import Progress
 from incident.drill.scenario import Scenario, load_scenario
 from incident.drill.score import Score, score
-from incident.drill.steps import (
-    Build,
-    Dependency,
-    Deploy,
-    FinishBuild,
-    Ingress,
-    LogFault,
-    Pause,
-    Policy,
-    Proxy,
-    Requests,
-    Run,
-    Sockets,
-    Step,
-    Traffic,
-)
+from incident.drill.steps import Endpoint, Run
 
 STEP_PAUSE = 0.06
 """Seconds between steps, so that what they leave can be told apart by time."""
@@ -185,22 +169,26 @@ class Played:
 
 
 async def _play(scenario: Scenario, outputs: Path, run: Runner, progress: Progress) -> Played:
-    played, start = Played(), datetime.now(UTC)
+    played, start, asked = Played(), datetime.now(UTC), dict[str, str]()
     async with Box(scenario) as box:
         for step in scenario.steps:
             with progress.step(describe(step), shares_terminal=isinstance(step, Run)):
-                if isinstance(step, Run):
-                    await _judge_run(step, _plan(box, step, start, outputs), run, played)
-                else:
-                    await _do(step, box, played)
+                match step:
+                    case Run():
+                        parameters = {**asked, **step.parameters}
+                        await _judge_run(step, _plan(box, parameters, start, outputs), run, played)
+                    case Endpoint():
+                        asked = {"websocket_path": step.path}
+                    case _:
+                        played.differences += await perform(step, box)
             await asyncio.sleep(STEP_PAUSE)
     return played
 
 
-def _plan(box: Box, step: Run, start: datetime, outputs: Path) -> RunPlan:
-    """What the run of a step is given: everybody's endpoint, and Google's APIs."""
+def _plan(box: Box, parameters: Mapping[str, str], start: datetime, outputs: Path) -> RunPlan:
+    """What a run is given: everybody's endpoint, and Google's APIs."""
     authority = box.proxy.authority if box.proxy else None
-    return RunPlan(box.scenario, start, box.endpoint, box.address, outputs, authority, step.parameters)
+    return RunPlan(box.scenario, start, box.endpoint, box.address, outputs, authority, parameters)
 
 
 async def _judge_run(step: Run, plan: RunPlan, run: Runner, played: Played) -> None:
@@ -212,56 +200,6 @@ async def _judge_run(step: Run, plan: RunPlan, run: Runner, played: Played) -> N
     played.differences += [f"run {step.name}: {difference}" for difference in found]
     if step.score:
         played.scores.append(score(step.name, step.score, summary))
-
-
-async def _do(step: Step, box: Box, played: Played) -> None:
-    match step:
-        case Build():
-            box.build(step)
-        case FinishBuild():
-            box.finish_build(step)
-        case Deploy():
-            await box.deploy(step)
-        case Policy():
-            box.set_policy(step)
-        case Ingress():
-            box.set_ingress(step)
-        case Traffic():
-            box.send_traffic(step)
-        case Dependency():
-            await box.depend(step)
-        case Proxy():
-            await box.put_in_front(step)
-        case LogFault():
-            box.refuse(step)
-        case Sockets():
-            holding = asyncio.ensure_future(hold_sockets(box.endpoint, box.scenario.requests[step.kind], step))
-            box.leave(holding)
-            if not step.meanwhile:
-                await holding
-                await box.settle()
-        case Pause():
-            await asyncio.sleep(step.seconds)
-        case Requests():
-            seen = await make_requests(box.endpoint, box.scenario.requests, step)
-            await box.settle()
-            served_by = box.service.serving.name if box.service.serving else "no revision"
-            played.differences += unexpected_statuses(step, seen, served_by)
-
-
-def unexpected_statuses(step: Requests, seen: Seen, served_by: str) -> list[str]:
-    """Where clients did not see what the incident is meant to show them.
-
-    >>> from collections import Counter
-    >>> unexpected_statuses(Requests({"a": 2}, {"a": 403}), {"a": Counter({403: 1, 0: 1})}, "r1")
-    ['requests to r1: a: expected 403 for all, found 403 1 times, 0 1 times']
-    """
-    return [
-        f"requests to {served_by}: {kind}: expected {status} for all, found "
-        + ", ".join(f"{found} {times} times" for found, times in seen[kind].items())
-        for kind, status in step.expect.items()
-        if set(seen[kind]) != {status}
-    ]
 
 
 async def _run(run: Runner, plan: RunPlan) -> tuple[Path, int]:
@@ -285,37 +223,6 @@ def _summary(folder: Path) -> dict[str, Any]:
     if not isinstance(summary, dict):
         raise RunBroke(f"{folder / 'summary.json'} is not a summary")
     return summary
-
-
-def describe(step: Step) -> str:
-    """A step in a few words, for the progress bar."""
-    match step:
-        case Build():
-            return f"building {step.image}" + ("" if step.finish else " (goes on)")
-        case FinishBuild():
-            return f"build of {step.image} succeeds"
-        case Deploy():
-            return f"deploying {step.revision}"
-        case Policy():
-            return f"roles/run.invoker for {', '.join(step.invokers) or 'nobody'}"
-        case Ingress():
-            return f"ingress {step.to}"
-        case Traffic():
-            return f"all traffic to {step.revision}"
-        case Dependency():
-            return f"{step.name} is {step.state}"
-        case Proxy():
-            return "no proxy in front" if step.none else "a proxy in front"
-        case LogFault():
-            return f"{step.method} refuses"
-        case Sockets():
-            return f"{step.count} sockets for {step.hold} s"
-        case Requests():
-            return f"{sum(step.counts.values())} requests"
-        case Pause():
-            return f"waiting {step.seconds} s"
-        case Run():
-            return f"running the runbook {step.name}"
 
 
 def verdict(scenario: Scenario, played: Played) -> str:

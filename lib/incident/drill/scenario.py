@@ -17,12 +17,16 @@ from typing import Any, TypeVar
 
 import yaml
 
+from incident.drill.memory import limit_bytes
 from incident.drill.steps import (
     STEPS,
     Build,
     Dependency,
     Deploy,
+    Ending,
+    Endpoint,
     FinishBuild,
+    LogFault,
     RequestKind,
     Requests,
     Settings,
@@ -171,6 +175,7 @@ _TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "float": (lambda value: type(value) in (int, float) and value >= 0, "a number from 0"),
     "bool": (lambda value: isinstance(value, bool), "true or false"),
     "Sequence[str]": (lambda value: _is_list(value, str), "a list of texts"),
+    "Sequence[float]": (lambda value: _is_list(value, (int, float)), "a list of numbers"),
     "Mapping[str, str]": (lambda value: _is_mapping(value, str), "a mapping of names to texts"),
     "Mapping[str, int]": (lambda value: _is_mapping(value, int), "a mapping of names to whole numbers"),
     "Mapping[str, Any]": (lambda value: _is_mapping(value, object), "a mapping"),
@@ -182,7 +187,7 @@ def _is_mapping(value: Any, of: type) -> bool:
     return isinstance(value, Mapping) and all(isinstance(key, str) and isinstance(v, of) for key, v in value.items())
 
 
-def _is_list(value: Any, of: type) -> bool:
+def _is_list(value: Any, of: type | tuple[type, ...]) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(item, of) for item in value)
 
 
@@ -199,21 +204,54 @@ def _check_names(scenario: Scenario, where: str) -> None:
     """Every image and kind of request that a step names is defined, and names are fit to be one."""
     for name in (scenario.name, scenario.project, scenario.region, scenario.service, *scenario.images):
         _name(name, where)
+    _memory(scenario.settings, f"{where}: settings")
     for index, step in enumerate(scenario.steps):
-        at = f"{where}: steps[{index}]"
-        if isinstance(step, Deploy):
-            _name(step.revision, at)
-            if step.tag:
-                _name(step.tag, at)
-            _build(Settings, {**step.settings}, f"{at}.deploy.settings")
-        if isinstance(step, Build | FinishBuild | Deploy):
+        _check_step(scenario, step, f"{where}: steps[{index}]")
+
+
+def _check_step(scenario: Scenario, step: Step, at: str) -> None:
+    match step:
+        case Build() | FinishBuild():
             _known("image", [step.image], scenario.images, at)
-        if isinstance(step, Requests):
+        case Deploy():
+            _check_deploy(scenario, step, at)
+        case Requests():
             _known("kind of request", [*step.counts, *step.expect], scenario.requests, at)
-        if isinstance(step, Sockets):
+        case Sockets():
             _known("kind of request", [step.kind], scenario.requests, at)
-        if isinstance(step, Dependency):
+            _check_ending(step, f"{at}.sockets.expect")
+        case Dependency():
             _name(step.name, at)
+        case Endpoint() if not step.path.startswith("/"):
+            raise UsageError(f"{at}.endpoint.path: {_short(step.path)} is not a path: begin with /")
+        case LogFault() if step.none == bool(step.method and step.code):
+            raise UsageError(f"{at}.log_fault: give method and code, or none: true")
+
+
+def _check_deploy(scenario: Scenario, step: Deploy, at: str) -> None:
+    _name(step.revision, at)
+    if step.tag:
+        _name(step.tag, at)
+    _known("image", [step.image], scenario.images, at)
+    _memory(_build(Settings, {**step.settings}, f"{at}.deploy.settings"), f"{at}.deploy.settings")
+    for name, secret in step.secrets.items():
+        if not isinstance(secret.get("secret"), str):
+            raise UsageError(f"{at}.deploy.secrets.{name}: secret missing: give secret, and readable: false to deny it")
+
+
+def _check_ending(step: Sockets, at: str) -> None:
+    ending = _build(Ending, {**step.expect}, at)
+    if step.meanwhile and step.expect:
+        raise UsageError(f"{at}: how sockets end is not known while they are held meanwhile: take one of both away")
+    if len(ending.after) not in (0, 2):
+        raise UsageError(f"{at}.after: {_short(ending.after)} is not two numbers: give the least and the most seconds")
+
+
+def _memory(settings: Settings, at: str) -> None:
+    try:
+        limit_bytes(settings.memory)
+    except ValueError as error:
+        raise UsageError(f"{at}: {error}") from error
 
 
 def _known(what: str, names: Sequence[str], among: Mapping[str, Any], where: str) -> None:

@@ -112,6 +112,11 @@ class Service:
         """The newest revision that was ready."""
         return next((revision for revision in reversed(self.revisions) if revision.ready), None)
 
+    def last_modifier(self, revision: RevisionRecord) -> str:
+        """Who changed the service last: the revision's creator, or whoever changed something else after it."""
+        by, when = self.modified or (revision.creator, revision.create_time)
+        return by if when >= revision.create_time else revision.creator
+
     def keep(self, revision: RevisionRecord) -> None:
         """Add a revision, or replace the one of its name."""
         others = tuple(other for other in self.revisions if other.name != revision.name)
@@ -159,6 +164,7 @@ def container_v2(service: Service, revision: RevisionRecord) -> run_v2.Container
     return run_v2.Container(
         name=service.container,
         image=revision.image,
+        command=["python", *settings.command] if settings.command else [],
         env=[
             *(run_v2.EnvVar(name=name, value=value) for name, value in revision.environment.items()),
             *(_secret_variable(name, secret) for name, secret in revision.secrets.items()),
@@ -206,7 +212,7 @@ def service_v2(service: Service) -> run_v2.Service:
     """The service as `Services.GetService` returns it."""
     newest, ready = service.revisions[-1], service.latest_ready
     time = newest.ready_time or newest.create_time
-    modifier, modified = service.modified or (newest.creator, newest.create_time)
+    modified = service.modified[1] if service.modified else newest.create_time
     return run_v2.Service(
         name=service.full_name,
         uid=service.uid,
@@ -215,7 +221,7 @@ def service_v2(service: Service) -> run_v2.Service:
         create_time=service.create_time,
         update_time=max(modified, newest.create_time),
         creator=service.revisions[0].creator,
-        last_modifier=modifier if modified >= newest.create_time else newest.creator,
+        last_modifier=service.last_modifier(newest),
         client="gcloud",
         ingress=INGRESS[service.ingress],
         template=template_v2(service, newest),

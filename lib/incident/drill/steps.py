@@ -15,7 +15,8 @@ class Settings:
     """A revision's settings, in Cloud Run's names and units (memory as in `512Mi`, timeout in seconds).
 
     `protocol` is the port's name, http1 or h2c. `startup_deadline` is how long the startup probe waits, in seconds:
-    Cloud Run's own default is 240, which no drill waits for.
+    Cloud Run's own default is 240, which no drill waits for. `command` is what the Python interpreter is started with
+    in place of the image's own.
     """
 
     cpu: str = "1"
@@ -26,6 +27,7 @@ class Settings:
     port: int = 8080
     protocol: Literal["http1", "h2c"] = "http1"
     startup_deadline: float = 20
+    command: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,26 @@ class Proxy:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """The path that the runbook asks at from here on, as its `websocket_path`, where a run says no other."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How every socket of a step must end: by which side, and after how many seconds, at least and at most."""
+
+    ended_by: Literal["", "server", "client"] = ""
+    after: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
 class Sockets:
     """Clients hold `count` sockets of a kind open for `hold` seconds, and send a message each `every` (0: never).
 
-    With `meanwhile` the next step begins at once, and what is still open ends with the drill.
+    `expect` is an `Ending`. With `meanwhile` the next step begins at once, what is still open ends with the drill, and
+    nothing can be expected.
     """
 
     kind: str
@@ -137,14 +155,16 @@ class Sockets:
     hold: float
     every: float = 0
     meanwhile: bool = False
+    expect: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class LogFault:
-    """A method of Google's APIs refuses from here on, with a code of gRPC's."""
+    """A method of Google's APIs refuses from here on, with a code of gRPC's; `none: true` mends all that refuse."""
 
-    method: str
-    code: str
+    method: str = ""
+    code: Literal["", "PERMISSION_DENIED", "UNAUTHENTICATED", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL"] = ""
+    none: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,8 +198,8 @@ class Run:
 
 
 Step = (
-    Build | FinishBuild | Deploy | Policy | Ingress | Traffic | Dependency | Proxy | Requests | Sockets | LogFault
-    | Pause | Run
+    Build | FinishBuild | Deploy | Policy | Ingress | Traffic | Dependency | Proxy | Endpoint | Requests | Sockets
+    | LogFault | Pause | Run
 )  # fmt: skip
 
 STEPS: dict[str, type[Step]] = {
@@ -191,6 +211,7 @@ STEPS: dict[str, type[Step]] = {
     "traffic": Traffic,
     "dependency": Dependency,
     "proxy": Proxy,
+    "endpoint": Endpoint,
     "requests": Requests,
     "sockets": Sockets,
     "log_fault": LogFault,

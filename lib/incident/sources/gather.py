@@ -21,17 +21,17 @@ from incident.evidence import Evidence, load
 from incident.findings import Gap, UsageError
 from incident.frames import frame
 from incident.redact import Redactor
-from incident.scope import Parameters, Scope, scope, without_zone
+from incident.scope import Parameters, Scope, check_compared, scope
 from incident.sources import recorded
 from incident.sources.bypass import bypass_facts
 from incident.sources.clients import Clients, check_endpoint
 from incident.sources.endpoint import HERE, Surroundings
 from incident.sources.handshake_rows import handshakes
 from incident.sources.id_tokens import IdToken
-from incident.sources.matrices import Matrix, announcement, load_matrix, run_matrix
+from incident.sources.matrices import Matrix, load_matrix, run_matrix
+from incident.sources.notes import probe_notes, zone_notes
 from incident.sources.places import Place, places, probe_places
-from incident.sources.target import parse_target, proxies
-from incident.sources.trust import trust_note
+from incident.sources.repo import checked_repository, with_repository
 
 if TYPE_CHECKING:
     from incident.sources.cloud import Pull, Pulled
@@ -73,10 +73,12 @@ def gather(
     check(read, environ, outputs=outputs, now=now)
     probe = _Probe(read, Redactor.fresh(), on_probe, here)
     evidence = _live(read, probe, now, environ) if read.live else _recorded(read, probe, outputs)
+    if read.repo:
+        evidence = with_repository(evidence, checked_repository(read.repo, environ), probe.redactor)
     is_run = read.source.startswith(("sample:", "run:"))  # a run was compared once, and has kept with what
     before = evidence.before if is_run and not read.before else earlier(read, outputs, evidence.scope.identity)
     endpoint = evidence.scope.endpoint
-    notes = (*evidence.notes, *_zone_notes(read), *_probe_notes(read, endpoint, environ))
+    notes = (*evidence.notes, *zone_notes(read), *probe_notes(read, endpoint, environ))
     return replace(evidence, before=before, notes=notes).with_gaps()
 
 
@@ -105,6 +107,9 @@ def check(
     else:
         identity = recorded.recorded(read, outputs).scope.identity
     earlier(read, outputs, identity)
+    check_compared(read, identity)
+    if read.repo:
+        checked_repository(read.repo, environ)
     return read
 
 
@@ -199,6 +204,7 @@ def _live(
     parameters: Parameters, probe: _Probe, now: Callable[[], pd.Timestamp], environ: Mapping[str, str]
 ) -> Evidence:
     from incident.sources import cloud  # two seconds of imports that neither a recording nor wrong usage should cost
+    from incident.sources.compared import with_other
 
     with closing(Clients.of(environ)) as clients:
         pull = cloud.begin(parameters, scope(parameters, now()), clients)
@@ -214,6 +220,8 @@ def _live(
         pulled = now()  # the window ends after the probes, so that their own entries are in it
         pull.scope = scope(replace(parameters, endpoint=endpoint), pulled)
         came = cloud.ask_rest(pull, pulled, rows)
+        if parameters.compare_to:
+            came = with_other(came, pull, parameters.compare_to)
     evidence = _evidence(pull.scope, came, rows, probe.redactor)
     return replace(evidence, notes=(*evidence.notes, *left, *notes))
 
@@ -277,22 +285,3 @@ def _exported(parameters: Parameters, redactor: Redactor) -> Evidence:
     rows = [redactor.document(row) for row in held.handshakes]
     evidence = _evidence(held.scope, held.pulled, rows, redactor)
     return recorded.cut(replace(evidence, notes=held.notes), parameters)
-
-
-def _probe_notes(parameters: Parameters, endpoint: str, environ: Mapping[str, str]) -> list[str]:
-    """What a live probe of the endpoint passed by, could not trust, and sent to it."""
-    if not endpoint or not (parameters.live or parameters.endpoint):
-        return []
-    target = parse_target(endpoint)
-    notes = (
-        proxies(environ, target), trust_note(environ) if target.secure else "",
-        announcement(load_matrix(parameters.matrix), endpoint),
-    )  # fmt: skip
-    return list(filter(None, notes))
-
-
-def _zone_notes(parameters: Parameters) -> list[str]:
-    return [
-        f"parameter '{name}' is {getattr(parameters, name)!r}: it names no time zone and was read as UTC"
-        for name in without_zone(parameters)
-    ]
