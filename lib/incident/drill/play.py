@@ -12,6 +12,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ RUN_GRACE = 10.0
 """Seconds that an interrupted run has to put its things away."""
 
 FOUND, NOT_FOUND, BROKE, INTERRUPTED = 0, 3, 1, 130
+ENDINGS = {FOUND: "found", NOT_FOUND: "NOT what was planted", BROKE: "BROKE", INTERRUPTED: "interrupted"}
 
 
 class RunBroke(Exception):
@@ -129,6 +131,22 @@ def drill(name: str, outputs: Path, *, run: Runner = run_incident, stderr: TextI
     result is printed on standard output. Raises `UsageError` for an unknown scenario.
     """
     return play_scenario(load_scenario(name), outputs, run=run, stderr=stderr or sys.stderr)
+
+
+def drill_all(
+    names: Sequence[str], outputs: Path, *, run: Runner = run_incident, clock: Callable[[], float] = time.monotonic
+) -> int:
+    """Play one scenario after another, and print a table of how each ended; the greatest of their exit codes."""
+    ended, lines = FOUND, []
+    for name in names:
+        began = clock()
+        code = drill(name, outputs, run=run)
+        lines.append(f"{name:<24}{clock() - began:>6.1f} s  {ENDINGS[code]}")
+        if code == INTERRUPTED:
+            return INTERRUPTED
+        ended = max(ended, code)
+    print("\n".join(lines))
+    return ended
 
 
 def play_scenario(scenario: Scenario, outputs: Path, *, run: Runner = run_incident, stderr: TextIO) -> int:
