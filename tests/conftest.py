@@ -28,6 +28,7 @@ SHORT = {
     "url": "http_request_url",
     "agent": "http_request_user_agent",
     "latency": "http_request_latency",
+    "method": "http_request_method",
 }
 
 

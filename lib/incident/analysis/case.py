@@ -73,7 +73,7 @@ class Case:
     @cached_property
     def entries(self) -> pd.DataFrame:
         """The entries that are errors: see `analysis.errors.error_entries`."""
-        return error_entries(self.evidence.service_logs, self.evidence.scope)
+        return error_entries(self.evidence.service_logs, self.requests)
 
     @cached_property
     def groups(self) -> pd.DataFrame:

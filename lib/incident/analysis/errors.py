@@ -1,39 +1,40 @@
 """Which log entries are errors, and which of them are the same error.
 
-Reads the `logs` frame without our own probes. Three kinds: requests that failed, grouped by status, path and the
-platform's own sentence; exceptions, by type and innermost own frame; other lines, by their constant part. Severity
-alone decides nothing, since plain standard error is DEFAULT and an instance's exit is a WARNING. A line whose words
-merely look like an error is taken for one: a group proves nothing until a cause reads it.
+Reads the `logs` frame without our own probes. Four kinds: requests that failed, grouped by method, path, status and the
+platform's own sentence; exceptions, by type and own frames; what the platform says of an instance; and other lines, by
+logger and constant part. Severity alone decides nothing, since plain standard error is DEFAULT and an instance's exit
+is a WARNING. A line whose words merely look like an error is taken for one: a group proves nothing until a cause reads
+it. Which words of a line vary is told by the lines beside it, so a line's group may have another name in another run.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from incident import platform
-from incident.analysis.requests import requests, weight
-from incident.analysis.tracebacks import read_traceback, rejoined
-from incident.scope import Scope
+from incident.analysis.lines import constant_part, constant_parts
+from incident.analysis.requests import weight
+from incident.analysis.structured import structured
+from incident.analysis.tracebacks import Traceback, read_traceback, rejoined
 
 SEVERE = ("ERROR", "CRITICAL", "ALERT", "EMERGENCY")
-LEVEL_WORD = re.compile(r"(?:^|[\s\[\]|:=\"-])(?:ERROR|CRITICAL|FATAL|PANIC|SEVERE)(?![A-Za-z0-9_])")
-FAILURE_WORDS = re.compile(
-    r"^\W*(?:failed|fatal|unhandled|uncaught|panic)\b|\b\w+(?:Error|Exception)\b: ", re.IGNORECASE
+LOOKS = (
+    r"(?:^|[\s\[\]|:=\"-])(?:ERROR|CRITICAL|FATAL|PANIC|SEVERE)(?:[^A-Za-z0-9_]|$)"
+    r"|(?i:^\W*(?:failed|fatal|unhandled|uncaught|panic)\b|\b\w+(?:Error|Exception)\b: )"
+    r"|^\W*(?:Reason|Caused by): "
 )
-REASON = re.compile(r"^\W*(?:Reason|Caused by): ")
-PREFIX = re.compile(
-    r"^(?:\[?\d{4}-\d\d-\d\d[T ][\d:.,]+ ?(?:Z|[+-]\d\d:?\d\d)?\]?"
-    r"|\[?(?:ERROR|CRITICAL|FATAL|WARNING)\]?:?|\[\d+\]|[\s:|-]+)+"
-)
-VARIABLE = re.compile(
-    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b(?=[0-9a-f]*\d)[0-9a-f]{7,}\b"
-    r"|\[redacted:[^\]]*\]|\b\d+(?:\.\d+)*\b",
-    re.IGNORECASE,
-)
+"""What a line of no severity says when something failed, in a syntax that RE2 and `re` share."""
+
+STARTS = 200
+"""Characters in which a line that looks like an error says so."""
+
 TITLE_LENGTH = 100
+LINE_COLUMNS = {"kind": "str", "title": "str", "identity": "str", "exception_message": "str"}
 
 SYSTEM_LOG = platform.log_name("", platform.SYSTEM).removeprefix("projects//")
 SYSTEM_FAILURES = (
@@ -48,18 +49,16 @@ GROUP_COLUMNS = {
 }  # fmt: skip
 
 
-def error_entries(logs: pd.DataFrame, scope: Scope) -> pd.DataFrame:
-    """The entries that are errors, oldest first: the columns of `logs` and these.
+def error_entries(logs: pd.DataFrame, requested: pd.DataFrame) -> pd.DataFrame:
+    """The entries that are errors, oldest first: the columns of `logs` and these; `requested` are its requests.
 
     `group` a stable id, `kind` request, exception, system or line, `title` the group's name, `ended` when the entry
     was written (a request's timestamp is its start), `exception_message` what an exception said, else empty, `weight`
     how many entries the row stands for; and, null where it is no request, the columns of `requests`.
     """
-    requested = requests(logs, scope)
     failed = requested[requested["failed"]]
     other = rejoined(logs[logs["http_request_status"].isna()])
-    lines = other.assign(ended=other["timestamp"], weight=weight(other)).join(_read_lines(other))
-    lines = lines[lines["title"] != ""]
+    lines = other.assign(ended=other["timestamp"], weight=weight(other)).join(_read_lines(other), how="inner")
     entries = pd.concat([failed.assign(**_request_titles(failed)), lines], ignore_index=True)
     entries["group"] = _ids(entries["kind"] + "\0" + entries["identity"])
     return entries.sort_values(["timestamp", "insert_id"], ignore_index=True, kind="stable")
@@ -84,25 +83,21 @@ def error_groups(entries: pd.DataFrame) -> pd.DataFrame:
     return ordered.reset_index(drop=True)[list(GROUP_COLUMNS)]
 
 
-def constant_part(text: str) -> str:
-    """The first line of a text without its time and level, and with what varies replaced by `*`.
+def looks_like_error(texts: pd.Series) -> pd.Series:
+    """Whether each line says of itself, whatever its severity, that something failed.
 
-    >>> constant_part("2025-09-07 10:00:01,123 [7] ERROR: worker 31 lost 0xdeadbeef")
-    'worker * lost *'
+    >>> looks_like_error(pd.Series(["[7] [ERROR] no such room", "the user wrote: no error here"])).to_list()
+    [True, False]
     """
-    first = text.strip().split("\n", 1)[0][:2000]
-    return VARIABLE.sub("*", PREFIX.sub("", first, count=1) or first)
-
-
-def looks_like_error(text: str) -> bool:
-    """Whether a line of no severity says of itself that something failed."""
-    start = text[:200]
-    return bool(LEVEL_WORD.search(start) or FAILURE_WORDS.search(start) or REASON.search(start))
+    starts = pc.utf8_slice_codeunits(pa.array(texts.fillna("").astype("str"), pa.large_string()), 0, STARTS)
+    return pd.Series(pc.match_substring_regex(starts, LOOKS).to_numpy(zero_copy_only=False), index=texts.index)
 
 
 def _request_titles(failed: pd.DataFrame) -> dict[str, pd.Series]:
     said = failed["platform_text"].str.lower().str.replace("_", " ")
-    title = "HTTP " + failed["http_request_status"].astype("str") + " on " + failed["path"]
+    method = failed["http_request_method"].astype("str").fillna("")
+    asked = (method + " ").where(~method.isin(["GET", ""]), "") + failed["path"]
+    title = "HTTP " + failed["http_request_status"].astype("str") + " on " + asked
     return {
         "title": title.where(said == "", title + " · " + said),
         "identity": title + " " + failed["platform_text"],
@@ -112,26 +107,59 @@ def _request_titles(failed: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _read_lines(lines: pd.DataFrame) -> pd.DataFrame:
-    """`kind`, `title`, `identity` and `exception_message` of entries that are no requests; no title, no error."""
+    """The columns of LINE_COLUMNS of those entries that are errors and no requests, with their index."""
+    told = structured(lines["json_payload"])
+    text = lines["text"].fillna("").where(lines["text"].fillna("") != "", told["message"])
     system = lines["log_name"].astype("str").str.endswith(SYSTEM_LOG)
-    severe = lines["severity"].astype("str").isin(SEVERE)
-    distinct = pd.DataFrame({"text": lines["text"].fillna("").astype("str"), "system": system, "severe": severe})
-    known = {row: _read_line(*row) for row in distinct.drop_duplicates().itertuples(index=False, name=None)}
-    read = [known[row] for row in distinct.itertuples(index=False, name=None)]
-    columns = ["kind", "title", "identity", "exception_message"]
-    return pd.DataFrame(read, index=lines.index, columns=columns, dtype="str")
+    severe = lines["severity"].astype("str").isin(SEVERE) | told["severe"]
+    raised = _exceptions(text)
+    is_line = ~system & ~text.index.isin(raised.index) & (text != "")
+    is_line &= severe | looks_like_error(text)
+    parts = [
+        raised,
+        _system_lines(text[system & ~text.index.isin(raised.index)], severe),
+        _other_lines(text[is_line], told["logger"][is_line]),
+    ]
+    return pd.concat([part for part in parts if len(part)] or [_read({}, [])])
 
 
-def _read_line(text: str, system: bool, severe: bool) -> tuple[str, str, str, str]:
-    if traceback := read_traceback(text):
-        identity = f"{traceback.exception} {traceback.file} {traceback.function} {traceback.missing}"
-        return "exception", _cut(traceback.title), identity, traceback.message
-    if system:
-        return ("system", *_system_title(text, severe), "")
-    if text and (severe or looks_like_error(text)):
-        part = constant_part(text)
-        return "line", _cut(part), part, ""
-    return "", "", "", ""
+def _read(rows: Mapping[str, object], index: Sequence[object] | pd.Index) -> pd.DataFrame:
+    return pd.DataFrame({name: rows.get(name, "") for name in LINE_COLUMNS}, index=index).astype(LINE_COLUMNS)
+
+
+def _exceptions(text: pd.Series) -> pd.DataFrame:
+    """Those texts that hold a stack trace, each distinct one read once."""
+    several = text[text.str.contains("\n", regex=False)]
+    known = {one: found for one in several.unique() if (found := read_traceback(one))}
+    raised = several[several.isin(known.keys())]
+    found = [known[one] for one in raised]
+    return _read(
+        {
+            "kind": "exception", "title": [_cut(one.title) for one in found],
+            "identity": [_identity(one) for one in found], "exception_message": [one.message for one in found],
+        },
+        raised.index,
+    )  # fmt: skip
+
+
+def _identity(traceback: Traceback) -> str:
+    return f"{traceback.exception} {traceback.file} {traceback.function} {traceback.missing}"
+
+
+def _system_lines(text: pd.Series, severe: pd.Series) -> pd.DataFrame:
+    """What the platform says of an instance that failed."""
+    asked = list(zip(text, severe[text.index], strict=True))
+    known = {pair: _system_title(*pair) for pair in set(asked)}
+    rows = [known[pair] for pair in asked]
+    read = _read({"kind": "system", "title": [r[0] for r in rows], "identity": [r[1] for r in rows]}, text.index)
+    return read[read["title"] != ""]
+
+
+def _other_lines(text: pd.Series, logger: pd.Series) -> pd.DataFrame:
+    """Lines by what their logger is called and by their constant part."""
+    part = constant_parts(text)
+    named = part.where(logger == "", logger + ": " + part)
+    return _read({"kind": "line", "title": named.map(_cut), "identity": logger + "\0" + part}, text.index)
 
 
 def _system_title(text: str, severe: bool) -> tuple[str, str]:
