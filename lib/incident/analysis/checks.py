@@ -15,6 +15,7 @@ import pandas as pd
 from incident import platform
 from incident.analysis.auth_bypass import auth_bypass_closed
 from incident.analysis.effects import ENOUGH
+from incident.analysis.searching import found_in
 from incident.evidence import Evidence
 from incident.findings import Check, PositiveSign, Status
 from incident.handshake import observed
@@ -68,7 +69,7 @@ def clean_startup(evidence: Evidence, entries: pd.DataFrame, sign: PositiveSign 
     expected = "no exit, no traceback"
     if not serving:
         return Check("clean-startup", "log", expected, "", "uncertain", "which revision serves now is not known")
-    ended = entries["text"].fillna("").map(lambda text: any(end.search(text) for end in ENDS)).astype(bool)
+    ended = found_in(entries["text"], *ENDS)
     faults = entries[((entries["kind"] == "exception") | ended) & entries["revision_name"].isin(serving)]
     faults = faults[faults["timestamp"] >= _took_traffic(evidence.revisions, serving)]
     if len(faults):

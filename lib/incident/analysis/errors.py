@@ -13,12 +13,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from incident import platform
 from incident.analysis.lines import constant_part, constant_parts
 from incident.analysis.requests import weight
+from incident.analysis.strings import strings
 from incident.analysis.structured import structured
 from incident.analysis.tracebacks import Traceback, read_traceback, rejoined
 
@@ -89,7 +89,7 @@ def looks_like_error(texts: pd.Series) -> pd.Series:
     >>> looks_like_error(pd.Series(["[7] [ERROR] no such room", "the user wrote: no error here"])).to_list()
     [True, False]
     """
-    starts = pc.utf8_slice_codeunits(pa.array(texts.fillna("").astype("str"), pa.large_string()), 0, STARTS)
+    starts = pc.utf8_slice_codeunits(strings(texts), 0, STARTS)
     return pd.Series(pc.match_substring_regex(starts, LOOKS).to_numpy(zero_copy_only=False), index=texts.index)
 
 
@@ -132,11 +132,11 @@ def _exceptions(text: pd.Series) -> pd.DataFrame:
     several = text[text.str.contains("\n", regex=False)]
     known = {one: found for one in several.unique() if (found := read_traceback(one))}
     raised = several[several.isin(known.keys())]
-    found = [known[one] for one in raised]
+    read = [known[one] for one in raised]
     return _read(
         {
-            "kind": "exception", "title": [_cut(one.title) for one in found],
-            "identity": [_identity(one) for one in found], "exception_message": [one.message for one in found],
+            "kind": "exception", "title": [_cut(one.title) for one in read],
+            "identity": [_identity(one) for one in read], "exception_message": [one.message for one in read],
         },
         raised.index,
     )  # fmt: skip

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from incident.analysis.merging import merged
+from incident.analysis.strings import encodable, strings
 from incident.masks import LONGEST_LINE, PREMASK
 
 ROUNDS: Final = 8
@@ -44,7 +45,7 @@ def constant_part(text: str) -> str:
     >>> constant_part("2025-09-07 10:00:01,123 [7] ERROR: worker 31 lost 0xdeadbeef")
     'worker * lost *'
     """
-    part: str = _masked(pa.array([_encodable(text)], pa.large_string()))[0].as_py()
+    part: str = _masked(pa.array([encodable(text)], pa.large_string()))[0].as_py()
     return part
 
 
@@ -71,26 +72,13 @@ def constant_parts(texts: pd.Series) -> pd.Series:
 
 
 def _each_distinct(texts: pd.Series, read: Callable[[pa.Array], pa.Array]) -> pd.Series:
-    answers = _of_distinct(read, _strings(texts)).to_pandas()
+    answers = _of_distinct(read, strings(texts)).to_pandas()
     return pd.Series(answers.array, index=texts.index, name=texts.name, dtype="str")
 
 
 def _of_distinct(read: Callable[[pa.Array], pa.Array], texts: pa.Array) -> pa.Array:
     encoded = texts.dictionary_encode()
     return read(encoded.dictionary).take(encoded.indices)
-
-
-def _strings(texts: pd.Series) -> pa.Array:
-    try:
-        array = pa.array(texts.astype("str").fillna(""), pa.large_string())
-    except UnicodeEncodeError:
-        array = pa.array([_encodable(text) if isinstance(text, str) else "" for text in texts], pa.large_string())
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _encodable(text: str) -> str:
-    """Half of a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _masked(texts: pa.Array) -> pa.Array:

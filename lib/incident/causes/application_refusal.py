@@ -19,7 +19,6 @@ from incident.http1 import printable
 READS = ("logs", "revisions")
 REFUSALS = (401, 403)
 BROWSERS = re.compile(r"Mozilla|Safari|Chrome|Firefox|Edg", re.IGNORECASE)
-ORIGIN = re.compile(platform.ORIGIN_REFUSED.fragment, re.IGNORECASE)
 
 
 @rule("app-refused", *READS)
@@ -72,7 +71,7 @@ def origin_refused(case: Case) -> Finding:
     """
     refused = refused_by_origin(case)
     if len(refused):
-        said = of_requests(application_lines(case, ORIGIN), refused)
+        said = of_requests(application_lines(case, platform.ORIGIN_REFUSED), refused)
         text = printable(said["text"].iloc[-1].strip().split("\n", 1)[0], 160)
         remedy = "add the origin to those that the application allows; scheme, host and port must be the same"
         because = f"{_because(case, refused)}; it says: {text}"
@@ -97,7 +96,7 @@ def refusals(case: Case) -> pd.DataFrame:
 def refused_by_origin(case: Case) -> pd.DataFrame:
     """Those of the refusals in whose life the application says that an origin is not allowed."""
     refused = refusals(case)
-    lines = application_lines(case, ORIGIN)
+    lines = application_lines(case, platform.ORIGIN_REFUSED)
     if refused.empty or lines.empty:
         return refused[:0]
     named = within(refused, lines)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from incident import platform
 from incident.analysis.case import Case
+from incident.analysis.searching import found_in
 from incident.analysis.tracebacks import read_traceback
 from incident.causes.lines import within
 from incident.causes.rules import found, not_found, numbers, rule
@@ -42,13 +43,12 @@ def dependency_unreachable(case: Case) -> Finding:
     revision mends it only where a revision brought it.
     """
     entries = case.entries
-    told = entries[
-        entries["kind"].isin(["exception", "line"]) & entries["text"].fillna("").map(says_unreachable).astype("bool")
-    ]
+    said = entries[entries["kind"].isin(["exception", "line"])]
+    told = said[found_in(said["text"], platform.CONNECTION_FAILED)]
     if told.empty:
         return not_found("dependency-unreachable", case, READS)
     at_start = fatal_exceptions(case, early_ends(case))
-    at_start = at_start[at_start["text"].map(says_unreachable).astype("bool")]
+    at_start = at_start[found_in(at_start["text"], platform.CONNECTION_FAILED)]
     touched = case.requests[within(case.requests, told)]
     failing = _failing(case, touched)
     if len(at_start):
@@ -62,11 +62,6 @@ def dependency_unreachable(case: Case) -> Finding:
     return found(
         "dependency-unreachable", case, _because(case, shown, failing), _remedy(shown), shown=shown, failing=failing
     )
-
-
-def says_unreachable(text: str) -> bool:
-    """Whether a text says that a connection to something else failed."""
-    return bool(platform.CONNECTION_FAILED.search(text[-4000:]) or platform.CONNECTION_FAILED.search(text[:4000]))
 
 
 def _failing(case: Case, touched: pd.DataFrame) -> pd.DataFrame:

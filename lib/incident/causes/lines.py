@@ -6,14 +6,14 @@ chat message may hold any text at all, so a text of the platform's counts only i
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
 from incident import platform
 from incident.analysis.case import Case
+from incident.analysis.searching import found_in
 
 SYSTEM = platform.log_name("", platform.SYSTEM).removeprefix("projects//logs/")
+REQUESTS = platform.log_name("", platform.REQUESTS).removeprefix("projects//logs/")
 SERVER_ERROR = 500
 SLACK = pd.Timedelta("100ms")
 """The clocks of a container's lines and of its requests' entries differ by less."""
@@ -22,16 +22,15 @@ SLACK = pd.Timedelta("100ms")
 def system_lines(case: Case, *texts: platform.PlatformText) -> pd.DataFrame:
     """The entries of the platform's own log on instances that hold one of some texts."""
     logs = case.evidence.service_logs
-    own = logs[logs["log_name"].astype("str").str.endswith(SYSTEM) & logs["text"].notna()]
-    return own[_holds(own, lambda text: any(known.search(text) for known in texts))]
+    own = logs[_in_log(logs, SYSTEM) & logs["text"].notna()]
+    return own[found_in(own["text"], *texts)]
 
 
-def application_lines(case: Case, pattern: re.Pattern[str]) -> pd.DataFrame:
-    """The entries that the application wrote itself and that a pattern is found in."""
+def application_lines(case: Case, text: platform.PlatformText) -> pd.DataFrame:
+    """The entries that the application wrote itself and that hold a text."""
     logs = case.evidence.service_logs
-    platforms = logs["log_name"].astype("str").str.endswith((SYSTEM, "%2Frequests"))
-    own = logs[~platforms & logs["http_request_status"].isna() & logs["text"].notna()]
-    return own[_holds(own, lambda text: pattern.search(text) is not None)]
+    own = logs[~_in_log(logs, SYSTEM, REQUESTS) & logs["http_request_status"].isna() & logs["text"].notna()]
+    return own[found_in(own["text"], text)]
 
 
 def on_instances(requests: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -80,7 +79,7 @@ def _any_between(times: pd.Series | None, start: pd.Timestamp, end: pd.Timestamp
     return bool(times.searchsorted(start) < times.searchsorted(end, side="right"))
 
 
-def _holds(rows: pd.DataFrame, test: object) -> pd.Series:
-    """`test` of each entry's text, asked once for each distinct one."""
-    answers = {text: test(text) for text in rows["text"].unique()}  # type: ignore[operator]
-    return rows["text"].map(answers).astype("bool")
+def _in_log(logs: pd.DataFrame, *endings: str) -> pd.Series:
+    """Whether each entry is in a log whose name ends so; logs are few, and entries many."""
+    names = [name for name in logs["log_name"].unique() if str(name).endswith(endings)]
+    return logs["log_name"].isin(names)

@@ -7,8 +7,6 @@ that the server does not know: only a handshake at the service's own URL tells t
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
 from incident import platform
@@ -30,7 +28,6 @@ AS_PLAIN = (200, 400, 404, 405, 426)
 NOT_THERE = (403, 404)
 """What servers answer at a path that has no WebSocket: Starlette's own is 403."""
 
-UNSUPPORTED = re.compile(platform.UNSUPPORTED_UPGRADE.fragment, re.IGNORECASE)
 H2C = "h2c"
 UNEXPLAINED = ("", platform.UPSTREAM_RESET.name)
 """What the platform says in the entry of a request that the container's HTTP/2 broke: nothing, or that it was reset."""
@@ -94,7 +91,7 @@ def upgrade_unsupported(case: Case) -> Finding:
     answered = answered[~answered["revision_name"].isin(openers(case, anywhere=True))]
     if answered.empty:
         return not_found("upgrade-unsupported", case, READS)
-    said = of_requests(application_lines(case, UNSUPPORTED), answered)
+    said = of_requests(application_lines(case, platform.UNSUPPORTED_UPGRADE), answered)
     own = answered[answered["revision_name"].isin(said["revision_name"])]
     if own.empty:
         because = (
@@ -162,7 +159,7 @@ def not_there(case: Case) -> pd.DataFrame:
     """Handshakes answered as at a path without a WebSocket, on revisions that opened none there and know upgrades."""
     answered = answered_plain(case, NOT_THERE)
     answered = answered[~answered["revision_name"].isin(openers(case))]
-    ignorant = of_requests(application_lines(case, UNSUPPORTED), answered)
+    ignorant = of_requests(application_lines(case, platform.UNSUPPORTED_UPGRADE), answered)
     return answered[~answered["revision_name"].isin(ignorant["revision_name"])]
 
 

@@ -8,6 +8,7 @@ from incident import platform
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
 from incident.analysis.nearness import near_by
+from incident.analysis.searching import found_in
 from incident.analysis.tracebacks import Traceback, read_traceback
 from incident.causes.rules import CITED, found, not_found, rule
 from incident.findings import Finding
@@ -42,7 +43,7 @@ def startup_exception(case: Case) -> Finding:
     """
     ends = early_ends(case)
     fatal = fatal_exceptions(case, ends)
-    own = fatal[~fatal["text"].map(_is_connection).astype("bool")]
+    own = fatal[~found_in(fatal["text"], platform.CONNECTION_FAILED)]
     if own.empty and len(fatal):
         return not_found(NAME, case, READS, "the exceptions that ended instances say that a dependency was not reached")
     if own.empty:
@@ -61,8 +62,9 @@ def _finding(case: Case, raised: pd.DataFrame) -> Finding:
 
 def early_ends(case: Case) -> pd.DataFrame:
     """The entries that say that an instance ended of itself, of instances that had answered nothing well before."""
-    said = case.entries["text"].fillna("")
-    ends = case.entries[said.map(is_end).astype(bool) & case.entries["instance_id"].notna()]
+    own = case.entries[case.entries["instance_id"].notna()]
+    said = own[found_in(own["text"], platform.CONTAINER_EXIT, platform.WORKER_FAILED_TO_BOOT)]
+    ends = said[said["text"].map(is_end).astype(bool)]
     answered = case.requests[~case.requests["failed"]].groupby("instance_id", observed=True)["timestamp"].min()
     first = pd.to_datetime(ends["instance_id"].astype("object").map(answered.to_dict()), utc=True)
     return ends[~(first < ends["timestamp"])]
@@ -92,10 +94,6 @@ def unread(case: Case, ends: pd.DataFrame) -> Finding:
     because = f"instances of {numbers} ended {len(ends)} times before they answered, and no traceback says why"
     remedy = "read what the instances wrote before they ended, in the error sequence and in the logs"
     return Finding(NAME, "uncertain", because=because, evidence=keys("logs", ends, CITED), remedy=remedy)
-
-
-def _is_connection(text: str) -> bool:
-    return bool(platform.CONNECTION_FAILED.search(text[-4000:]))
 
 
 def is_end(text: str) -> bool:
