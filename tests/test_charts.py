@@ -22,7 +22,9 @@ from incident.charts.bands import band_head
 from incident.charts.style import DARK, LIGHT, THEMES, WIDE
 from incident.findings import Gap, UsageError
 
-NAMES = ("error-sequence", "revision-timeline", "handshake-matrix", "handshake-timing", "before-after")
+NAMES = (
+    "error-sequence", "revision-timeline", "handshake-matrix", "handshake-timing", "connection-durations", "before-after",
+)  # fmt: skip
 STARTS = {"chat-00135-old": "09:00:00", "chat-00136-env": "10:01:14", "chat-00139-new": "10:03:04",
           "chat-00140-fix": "10:04:04"}  # fmt: skip
 START = pd.Timestamp("2025-09-07T10:00:00Z")
@@ -116,6 +118,7 @@ def test_a_title_is_the_computed_answer(broken, fixed):
         "and 1 × unreachable at TLS; 1 could not be decided",
         "1 of 4 checks got no answer; no stage takes most of the time: 33 % is resolving the name; the slowest check, "
         "opens, took 300 ms",
+        "How long 100 sockets lived is not in 248 entries",
         "4 of 7 checks fail; 2 of 7 checks cannot be judged yet; 1 of 7 checks and 2 of 2 kinds of request were not tried",
     ]
     assert [plain(chart.title) for chart in charts.figures(fixed).values()] == [
@@ -125,6 +128,7 @@ def test_a_title_is_the_computed_answer(broken, fixed):
         "there is no 00137 or 00138",
         "The one check is as expected",
         "opens took 300 ms, 100 ms of it resolving the name",
+        "How long 200 sockets lived is not in 348 entries",
         "2 of 2 kinds of request are fixed; 2 of 3 checks cannot be judged yet; 50 of 50 GET /ws by Chat still "
         "allow up to 8 % failures",
     ]
@@ -137,12 +141,15 @@ def test_nothing_found_is_not_nothing_known(quiet, unknown):
         "One revision, 00135, and no change",
         "No handshake was tried",
         "No handshake was tried",
+        "How long 20 sockets lived is not in 20 entries",
         "Cannot be judged: nothing from before to compare with; 1 of 1 check went well now",
     ]
     assert [plain(chart.title) for chart in charts.figures(unknown).values()] == [
         "Cannot be judged: nothing found in 0 entries; no logs came, and no source says that there are none",
         "Cannot be judged: no revisions came, and no source says that there are none",
-        *["Cannot be judged: no handshakes came, and no source says that there are none"] * 3,
+        *["Cannot be judged: no handshakes came, and no source says that there are none"] * 2,
+        "Cannot be judged: no socket ended in 0 entries; no logs came, and no source says that there are none",
+        "Cannot be judged: no handshakes came, and no source says that there are none",
     ]
     assert "0 entries" in texts(charts.error_sequence(quiet))
     assert "cannot be judged" in texts(charts.error_sequence(unknown))
@@ -164,6 +171,8 @@ def test_a_caption_says_what_was_counted_and_how_to_read_it(fixed, broken):
         "1 check of chat (us-central1), tried 2025-09-07 10:05 – 10:05 UTC, 1 try each. From left to right: resolve, "
         "connect, TLS, status, headers, open; the hold after them is not counted. How much of the wait is the service’s "
         "own is not known from here. No gaps.",
+        "0 sockets that ended (status 101) of chat (us-central1), among 348 log entries, 2025-09-07 10:00 – 11:00 UTC. One "
+        "dot a socket, at the time it opened. No gaps.",
         "3 checks and 2 kinds of request of chat (us-central1), 2025-09-07 10:00 – 11:00 UTC. Before: no earlier run, and "
         "requests to 00139. After: this run, and requests to 00140. A hollow point is the share before, a filled one "
         "after; a line is its exact 95 % interval (Clopper-Pearson). Tries of one run are not independent, so the true "

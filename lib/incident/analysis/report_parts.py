@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from incident.analysis.changes import field_value
+from incident.analysis.code import changed_files
 from incident.analysis.fix import is_live
 from incident.analysis.report_part import UNKNOWN, Part, frame_counts, report_part, short, short_names
 from incident.analysis.rows import missing_number, revision_rows
@@ -19,6 +20,10 @@ from incident.findings import Finding
 
 if TYPE_CHECKING:
     from incident.analysis.case import Case
+
+
+FILE_CHANGES = {"A": "added", "M": "modified", "D": "deleted", "R": "moved", "C": "copied", "T": "type changed"}
+"""Git's own letters in words."""
 
 
 def root_cause(case: Case, causes: Sequence[Finding]) -> Part:
@@ -99,13 +104,21 @@ def tests(case: Case) -> Part:
 
 
 def files_changed(case: Case) -> Part:
-    """No file is known: a repository would have to be read. The commits are named, so that a person can look."""
+    """The files that each revision changed, those of a traceback first; the commits, where no repository was read."""
     commits = [commit[:7] for commit in case.evidence.revisions["commit"].dropna()]
     building = case.evidence.builds.loc[case.evidence.builds["build_id"] == case.fix.build_id, "commit"].dropna()
     known = list(dict.fromkeys([*commits, *(commit[:7] for commit in building)]))
     named = f"the commits are {' → '.join(known)}" if known else "no revision names its commit"
+    rows = [
+        (short(row["revision_name"]), row["path"], FILE_CHANGES.get(row["change"], row["change"]),
+         "yes" if row["in_traceback"] else "")
+        for row in changed_files(case).to_dict("records")
+    ]  # fmt: skip
+    columns = ("revision", "file", "change", "in a traceback")
     empty = f"no repository was given, so files cannot be listed; {named}"
-    return report_part("Files changed", ("file", "change"), [], frame_counts(case, "revisions", "builds"), empty)
+    if any(query.frame == "files" for query in case.evidence.queries):
+        empty = f"the repository names no changed file; {named}"
+    return report_part("Files changed", columns, rows, frame_counts(case, "files", "revisions", "builds"), empty)
 
 
 def revision_history(case: Case) -> Part:

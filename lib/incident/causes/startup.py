@@ -7,6 +7,7 @@ import pandas as pd
 from incident import platform
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
+from incident.analysis.code import mends
 from incident.analysis.nearness import near_by
 from incident.analysis.searching import found_in
 from incident.analysis.tracebacks import Traceback, read_traceback
@@ -118,6 +119,9 @@ def _remedy(case: Case, traceback: Traceback) -> str:
     inside = f" (in {traceback.function})" if traceback.function else ""
     where = f"{traceback.file}, line {traceback.line}{inside}" if traceback.file else "the traceback"
     mend = f"define or import {traceback.missing}: {where}" if traceback.missing else f"mend {where}"
+    known = mends(case).set_index("name")["because"]
+    if traceback.missing in known.index:
+        mend += f"; in the repository, {known[traceback.missing]}"
     building = case.evidence.builds[case.evidence.builds["status"].isin(["QUEUED", "PENDING", "WORKING"])]
     wait = "".join(f"; build {build.build_id} is {build.status}" for build in building.itertuples())
     return f"{mend}, then build and deploy{wait}"

@@ -63,6 +63,7 @@ CHARTS: dict[str, Callable[..., Chart]] = {
     "revision-timeline": revision_timeline,
     "handshake-matrix": handshake_matrix,
     "handshake-timing": handshake_timing,
+    "connection-durations": connection_durations,
     "before-after": before_after,
 }
 """Every chart by the name that its file bears."""

@@ -13,6 +13,7 @@ import pandas as pd
 from incident.analysis.case import Case
 from incident.analysis.changes import short_name
 from incident.analysis.effects import ENOUGH
+from incident.analysis.holds import holds
 from incident.analysis.nearness import WITHIN
 from incident.analysis.sequence import MOST
 from incident.charts.words import counted
@@ -20,6 +21,7 @@ from incident.report.blocks import Block, Excerpt, Facts, Grid, Heading, Items, 
 from incident.report.computed import computed
 from incident.report.head import since
 from incident.sentences import capitalised, checks_passed, clock, missing_revision
+from incident.sentences import holds as holds_in_words
 
 Summary = Mapping[str, Any]
 
@@ -87,6 +89,7 @@ def handshakes(case: Case, summary: Summary) -> Section:
     blocks: list[Block] = [
         Paragraph(f"{capitalised(checks_passed(summary['checks']))}."), Picture("handshake-matrix"),
         Grid(CHECK_COLUMNS, rows, anchors), Picture("handshake-timing"),
+        Heading("How long did connections live?", "durations"), Picture("connection-durations"),
         computed(case.evidence, rule, "handshakes", "logs"),
     ]  # fmt: skip
     return Section("Does it connect?", "handshakes", blocks)
@@ -119,9 +122,18 @@ def before_after(case: Case) -> Section:
     none = Paragraph("Nothing was tried before or after.")
     blocks: list[Block] = [
         Paragraph(compared), Picture("before-after"), Grid(BEFORE_AFTER_COLUMNS, rows) if rows else none,
+        *_holding(case),
         computed(case.evidence, rule, "handshakes", "logs", "revisions"),
     ]  # fmt: skip
     return Section("Is it fixed?", "before-after", blocks)
+
+
+def _holding(case: Case) -> list[Block]:
+    """Whether the fix holds, and what each condition of that comes to."""
+    said = [Paragraph(line) for line in str(holds_in_words(case)).split("\n")]
+    conditions = holds(case).table() if case.fix.replaces else pd.DataFrame()
+    rows = [tuple(map(str, row)) for row in conditions.itertuples(index=False)]
+    return [Heading("Does it hold?", "holds"), *said, *([Grid(tuple(conditions), rows)] if rows else [])]
 
 
 def gaps(summary: Summary) -> Section:
@@ -163,7 +175,9 @@ def _cause(case: Case, cause: Mapping[str, Any]) -> list[Block]:
         "Since": since(cause["started"]), "Until": since(cause["ended"]),
         "Introduced by": cause["introduced_by"] or "nothing that was deployed in the window",
         "Mended by": cause["mended_by"] or "", "Revisions": ", ".join(cause["revisions"]),
-        "Explains": f"{cause['share'] * 100:.0f} % of the failing requests", "To mend it": cause["remedy"],
+        "Explains": cause["explains"], "Speaks against it": "; ".join(cause["contradicts"]),
+        "Not looked at": "; ".join(cause["missing"]),
+        "To mend it": cause["remedy"],
     }  # fmt: skip
     shown = Facts([(label, text) for label, text in facts.items() if text])
     title = Heading(f"{cause['cause']} ({state})", f"cause-{cause['cause']}", "failed" if cause["active"] else "")

@@ -5,6 +5,7 @@ Decides the words only. Cannot tell anything that is not in what it is given: wh
 
 from __future__ import annotations
 
+from incident.sentences.code import compared, repository
 from incident.sentences.detection import which_decides
 from incident.sentences.fixes import before_after, is_fixed, postmortem, written
 from incident.sentences.frames import (
@@ -17,13 +18,14 @@ from incident.sentences.frames import (
     unchecked,
 )
 from incident.sentences.handshakes import connection, handshakes, in_the_log
+from incident.sentences.holding import holds
 from incident.sentences.places import places
 from incident.sentences.summaries import answer, cause, checks_passed, gap, missing_revision, paragraph, verdict
 from incident.sentences.words import Sentence, capitalised, clock, counted, safe, window
 
 __all__ = [
-    "Sentence", "answer", "before_after", "capitalised", "cause", "checks_passed", "clock", "connection", "counted",
-    "error_sequence", "follows_words", "gap", "handshakes", "in_the_log", "is_fixed", "log_checks", "missing_revision",
-    "paragraph", "places", "postmortem", "revisions", "ruled_out", "safe", "searched", "unchecked", "verdict",
-    "which_decides", "window", "written",
+    "Sentence", "answer", "before_after", "capitalised", "cause", "checks_passed", "clock", "compared",
+    "connection", "counted", "error_sequence", "follows_words", "gap", "handshakes", "holds", "in_the_log",
+    "is_fixed", "log_checks", "missing_revision", "paragraph", "places", "postmortem", "repository", "revisions",
+    "ruled_out", "safe", "searched", "unchecked", "verdict", "which_decides", "window", "written",
 ]  # fmt: skip
