@@ -2,7 +2,8 @@
 
 import pytest
 
-from incident.analysis.tracebacks import read_traceback, rejoined
+from incident.analysis.rejoining import rejoined
+from incident.analysis.tracebacks import read_traceback
 from incident.frames import rows_frame
 
 NAME_ERROR = """Traceback (most recent call last):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from incident.analysis.tracebacks import missing_name, read_traceback
+from incident.analysis.tracebacks import missing_name, read_traceback, short_file
 
 if TYPE_CHECKING:
     from incident.analysis.case import Case
@@ -92,7 +92,7 @@ def _raising_files(case: Case) -> set[str]:
     found: set[str] = set()
     for traceback in map(read_traceback, _exceptions(case)):
         if traceback is not None:
-            found |= {traceback.file, *(file for file, *_ in getattr(traceback, "frames", ()))}
+            found |= {traceback.file, *(short_file(frame.file) for frame in traceback.frames)}
     return found - {""}
 
 

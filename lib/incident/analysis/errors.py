@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 
 from incident import platform
 from incident.analysis.lines import constant_part, constant_parts
+from incident.analysis.rejoining import rejoined
 from incident.analysis.requests import weight
 from incident.analysis.strings import strings
 from incident.analysis.structured import structured
-from incident.analysis.tracebacks import Traceback, read_traceback, rejoined
+from incident.analysis.tracebacks import read_traceback
 
 SEVERE = ("ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 LOOKS = (
@@ -136,14 +137,10 @@ def _exceptions(text: pd.Series) -> pd.DataFrame:
     return _read(
         {
             "kind": "exception", "title": [_cut(one.title) for one in read],
-            "identity": [_identity(one) for one in read], "exception_message": [one.message for one in read],
+            "identity": [one.identity for one in read], "exception_message": [one.message for one in read],
         },
         raised.index,
     )  # fmt: skip
-
-
-def _identity(traceback: Traceback) -> str:
-    return f"{traceback.exception} {traceback.file} {traceback.function} {traceback.missing}"
 
 
 def _system_lines(text: pd.Series, severe: pd.Series) -> pd.DataFrame:

@@ -1,43 +1,62 @@
-"""Python tracebacks in log text: rejoined when they came line by line, and read for what they blame.
+"""Stack traces in log text, of Python, Node.js, Go and Java: read for what they blame.
 
-Reads text. A traceback is named by its exception's type and by the innermost frame of the application's own code, so
-that a changed line number or value is the same failure and another bug is not. It cannot tell which of two
-exceptions in a chain was meant: the last one, which ended the program, counts.
+Reads text. A stack trace is named by its exception's type and by the innermost frames of the application's own code,
+so that a changed line number, value or folder is the same failure and another bug is not. Two frames: with one, every
+bug that a shared helper raises would be the same; with all, one bug would be as many as there are ways to it. It cannot
+tell which of two exceptions in a chain was meant: the one that ended the program counts, in Java the root.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import pandas as pd
+from incident.analysis.lines import constant_part
+from incident.analysis.stacks import go, java, node, python
+from incident.analysis.stacks.stack import Frame, Raised, plain_file, plain_function
 
-HEADER = "Traceback (most recent call last):"
-FRAME = re.compile(
-    r'^\s+File "(?P<file>[^"\n]{1,500})", line (?P<line>\d+)(?:, in (?P<function>[^\n]{1,200}))?$', re.MULTILINE
+READERS: dict[str, Callable[[str], list[Raised]]] = {
+    "python": python.read, "go": go.read, "java": java.read, "node": node.read,
+}  # fmt: skip
+LONGEST = 300_000
+"""Characters of a text that are read; an entry has fewer, joined ones may have more."""
+
+FRAMES = 2
+"""So many innermost own frames tell a bug from another."""
+
+OWN_FRAMES = 20
+NAMED_BY_FUNCTION = frozenset({"go", "java"})
+"""Languages in which a function's name says its package, and a file's name nothing more."""
+
+MISSING_NAME = re.compile(
+    r"name '(?P<name>\w{1,200})' is not defined|cannot import name '(?P<imported>\w{1,200})'"
+    r"|^(?P<reference>[A-Za-z_$][\w$]{0,200}) is not defined$"
 )
-ENDING = re.compile(r"^(?P<type>[A-Za-z_][\w.]{0,200})(?:: (?P<message>[^\n]{0,2000}))?$", re.MULTILINE)
-LIBRARIES = re.compile(r"/(?:site|dist)-packages/|/lib/python\d|^<|/gunicorn/|/uvicorn/")
-MISSING_NAME = re.compile(r"name '(?P<name>\w{1,200})' is not defined|cannot import name '(?P<imported>\w{1,200})'")
-MISSING_MODULE = re.compile(r"No module named '(?P<name>[\w.]{1,200})'")
+MISSING_MODULE = re.compile(r"No module named '(?P<name>[\w.]{1,200})'|Cannot find module '(?P<path>[^'\n]{1,200})'")
 APPLICATION_ROOTS = re.compile(r"^.*?/(?=(?:app|src|application|service|workspace|backend|code)/)")
 ROOTS_KEPT = 2
 
 
 @dataclass(frozen=True)
 class Traceback:
-    """What a traceback says: the exception, and the innermost frame of the application's own code.
+    """What a stack trace says: the exception, and the application's own frames.
 
-    `file` is short: from the application's folder on, or its last parts. `missing` is the name that a NameError or an
-    ImportError lacks, else empty.
+    `exception` is its type without module; `file`, `line` and `function` are the innermost own frame's, the file's name
+    short: from the application's folder on, or its last parts. `frames` holds the own frames, innermost first.
+    `missing` is the name that a NameError, a ReferenceError or an import lacks, else empty. `identity` is the same for
+    each occurrence of one bug, and not made for people.
     """
 
+    language: str
     exception: str
     message: str
     file: str
     line: int
     function: str
     missing: str
+    frames: tuple[Frame, ...]
+    identity: str
 
     @property
     def title(self) -> str:
@@ -47,7 +66,7 @@ class Traceback:
 
 
 def read_traceback(text: object) -> Traceback | None:
-    """The last traceback in a text, or None.
+    """The last stack trace in a text, or None.
 
     >>> read_traceback('''Traceback (most recent call last):
     ...   File "/srv/app/agents.py", line 7, in build
@@ -55,17 +74,38 @@ def read_traceback(text: object) -> Traceback | None:
     ... NameError: name 'Session' is not defined''').title
     'NameError: Session'
     """
-    if not isinstance(text, str) or HEADER not in text:
+    if not isinstance(text, str):
         return None
-    body = text[text.rindex(HEADER) + len(HEADER) :]
-    frames = list(FRAME.finditer(body))
-    ending = ENDING.search(body, frames[-1].end() if frames else 0)
-    if ending is None:
-        return None
-    own = next((f for f in reversed(frames) if not LIBRARIES.search(f["file"])), frames[-1] if frames else None)
-    message = ending["message"] or ""
-    where = (short_file(own["file"]), int(own["line"]), own["function"] or "") if own else ("", 0, "")
-    return Traceback(ending["type"].rpartition(".")[2], message, *where, missing_name(message))
+    for language, read in READERS.items():
+        if raised := read(text[:LONGEST]):
+            return _traceback(language, raised)
+    return None
+
+
+def _traceback(language: str, raised: list[Raised]) -> Traceback:
+    first = raised[0]
+    own = tuple(frame for frame in first.frames if frame.own)[:OWN_FRAMES]
+    at = own[0] if own else first.frames[0] if first.frames else Frame("", 0, "", False)
+    identity = "\n".join(dict.fromkeys(_identity(language, one) for one in raised))
+    missing = missing_name(first.message)
+    return Traceback(
+        language, first.type, first.message, short_file(at.file), at.line, at.function, missing, own, identity
+    )
+
+
+def _identity(language: str, raised: Raised) -> str:
+    """What all occurrences of one exception share: its type, what it lacks, and where it was raised."""
+    own = [_place(language, frame) for frame in raised.frames if frame.own]
+    places = list(dict.fromkeys(own))[:FRAMES]
+    if not places:  # nothing of the application's: the message and the libraries' own names are all there is
+        anywhere = [plain_function(frame.function) for frame in raised.frames]
+        places = [*anywhere[:FRAMES], constant_part(raised.message)]
+    return " ".join([raised.type, constant_part(raised.kind), missing_name(raised.message), *places])
+
+
+def _place(language: str, frame: Frame) -> str:
+    function = plain_function(frame.function)
+    return function if language in NAMED_BY_FUNCTION else f"{plain_file(frame.file)}:{function}"
 
 
 def short_file(file: str) -> str:
@@ -74,47 +114,16 @@ def short_file(file: str) -> str:
     >>> short_file("/layers/x/workspace/app/agents/registry.py")
     'app/agents/registry.py'
     """
-    trimmed = APPLICATION_ROOTS.sub("", file)
+    trimmed = APPLICATION_ROOTS.sub("", file.removeprefix("file://"))
     trimmed = re.sub(r"^(?:workspace|code)/", "", trimmed)
     return trimmed if not trimmed.startswith("/") else "/".join(trimmed.split("/")[-ROOTS_KEPT:])
 
 
 def missing_name(message: str) -> str:
-    """The name that an exception's message says is missing, empty where it says no such thing."""
-    if found := MISSING_NAME.search(message):
-        return found["name"] or found["imported"]
-    found = MISSING_MODULE.search(message)
-    return found["name"] if found else ""
+    """The name that an exception's message says is missing, empty where it says no such thing.
 
-
-def rejoined(logs: pd.DataFrame) -> pd.DataFrame:
-    """`logs` with tracebacks that came as one entry a line made whole in their first entry.
-
-    Cloud Run usually delivers a traceback as one entry; a runtime that flushes line by line does not. Lines are
-    joined within one instance and one log, from the header to the exception's line; the lines joined are dropped.
+    >>> missing_name("name 'Session' is not defined"), missing_name("Session is not defined"), missing_name("lost")
+    ('Session', 'Session', '')
     """
-    text = logs["text"].fillna("").astype("object")
-    opens = text.str.startswith(HEADER) & (text.str.count("\n") == 0)
-    if not opens.any():
-        return logs
-    joined, dropped = text.copy(), []
-    for _, part in logs[logs["instance_id"].notna()].groupby(["instance_id", "log_name"], observed=True):
-        for first, rest in _runs(text[part.index], opens[part.index]):
-            joined[first] = "\n".join([text[first], *text[rest]])
-            dropped.extend(rest)
-    return logs.assign(text=joined.where(joined != "", logs["text"]).astype("str")).drop(index=dropped)
-
-
-def _runs(text: pd.Series, opens: pd.Series) -> list[tuple[object, list[object]]]:
-    """The header's index and those of its following lines, for each traceback in one instance's lines."""
-    found: list[tuple[object, list[object]]] = []
-    open_run: list[object] | None = None
-    for index, line in text.items():
-        if opens[index]:
-            open_run = []
-            found.append((index, open_run))
-        elif open_run is not None:
-            open_run.append(index)
-            if not line.startswith((" ", "\t")):
-                open_run = None
-    return found
+    found = MISSING_NAME.search(message) or MISSING_MODULE.search(message)
+    return next((name for name in found.groups() if name), "") if found else ""
