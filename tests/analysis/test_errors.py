@@ -87,6 +87,16 @@ def test_structured_lines_are_told_apart_by_their_logger(evidence):
     assert groups(evidence, *rows) == [("line", "db: pool of * is full", 2), ("line", "cache: pool of * is full", 1)]
 
 
+def test_a_stack_trace_in_a_document(evidence):
+    """A structured logger's stack trace is the same bug as one on standard error."""
+    stack = "Error: no room 7\n    at join (/app/rooms.js:3:1)"
+    rows = [
+        {"log": "stdout", "json_payload": json.dumps({"msg": "request failed", "level": 50, "err": {"stack": stack}})},
+        {"log": "stderr", "text": stack.replace("7", "31").replace(":3:", ":4:")},
+    ]
+    assert groups(evidence, *rows) == [("exception", "Error: no room 7", 2)]
+
+
 def test_another_method_is_another_group(evidence):
     """A page that cannot be read and a message that cannot be sent are two failures."""
     rows = [{"log": "requests", "status": 500, "url": "https://chat/x", "method": m} for m in ("GET", "POST", "GET")]

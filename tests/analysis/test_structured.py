@@ -30,10 +30,31 @@ from incident.analysis.structured import LONGEST_DOCUMENT, structured
 )
 def test_documents(document, said):
     """Each logger names the same things differently, and a team's logs must not depend on its choice."""
-    assert tuple(structured(pd.Series([json.dumps(document)])).iloc[0]) == said
+    assert tuple(structured(pd.Series([json.dumps(document)]))[["message", "logger", "severe"]].iloc[0]) == said
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[1]", "7", '{"msg": "' + "x" * LONGEST_DOCUMENT + '"}'])
 def test_what_is_no_such_document_says_nothing(text):
     """A payload is somebody else's text, and what cannot be read must neither stop a run nor be made up."""
-    assert tuple(structured(pd.Series([text, "{}"], dtype="str", index=[5, 9])).loc[5]) == ("", "", False)
+    assert tuple(structured(pd.Series([text, "{}"], dtype="str", index=[5, 9])).loc[5]) == ("", "", "", False)
+
+
+STACK = "Error: lost\n    at join (/app/rooms.js:3:1)"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"msg": "lost", "err": {"type": "Error", "message": "lost", "stack": STACK}},  # pino
+        {"message": "lost", "stack": STACK},  # winston
+        {"msg": "lost", "stacktrace": STACK},  # zap
+        {"message": "lost", "exc_info": STACK},  # python-json-logger
+        {"event": "lost", "exception": STACK},  # structlog
+        {"message": "lost", "stack_trace": STACK},  # logback
+        {"message": "lost", "exception": {"stacktrace": STACK}},  # log4j
+        {"message": "lost", "stack": ["a"], "error": {"stackTrace": STACK}},
+    ],
+)
+def test_stack_traces(document):
+    """A stack trace beside the message is the one that says where it broke."""
+    assert structured(pd.Series([json.dumps(document)])).loc[0, "stack"] == STACK

@@ -53,13 +53,16 @@ GROUP_COLUMNS = {
 def error_entries(logs: pd.DataFrame, requested: pd.DataFrame) -> pd.DataFrame:
     """The entries that are errors, oldest first: the columns of `logs` and these; `requested` are its requests.
 
-    `group` a stable id, `kind` request, exception, system or line, `title` the group's name, `ended` when the entry
+    `text` is whole: what a structured logger called otherwise, and a stack trace that it kept apart, are in it.
+    `group` is a stable id, `kind` request, exception, system or line, `title` the group's name, `ended` when the entry
     was written (a request's timestamp is its start), `exception_message` what an exception said, else empty, `weight`
     how many entries the row stands for; and, null where it is no request, the columns of `requests`.
     """
     failed = requested[requested["failed"]]
     other = rejoined(logs[logs["http_request_status"].isna()])
-    lines = other.assign(ended=other["timestamp"], weight=weight(other)).join(_read_lines(other), how="inner")
+    told = structured(other["json_payload"])
+    other = other.assign(ended=other["timestamp"], weight=weight(other), text=_whole(other["text"], told))
+    lines = other.join(_read_lines(other, told), how="inner")
     entries = pd.concat([failed.assign(**_request_titles(failed)), lines], ignore_index=True)
     entries["group"] = _ids(entries["kind"] + "\0" + entries["identity"])
     return entries.sort_values(["timestamp", "insert_id"], ignore_index=True, kind="stable")
@@ -107,10 +110,17 @@ def _request_titles(failed: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def _read_lines(lines: pd.DataFrame) -> pd.DataFrame:
+def _whole(text: pd.Series, told: pd.DataFrame) -> pd.Series:
+    """Each text, or the message that stands for it, with the stack trace that came beside it."""
+    said = text.fillna("").astype("str")
+    said = said.where(said != "", told["message"])
+    apart = (told["stack"] != "") & ~said.str.contains("\n", regex=False)
+    return said.mask(apart, said[apart] + "\n" + told.loc[apart, "stack"])
+
+
+def _read_lines(lines: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
     """The columns of LINE_COLUMNS of those entries that are errors and no requests, with their index."""
-    told = structured(lines["json_payload"])
-    text = lines["text"].fillna("").where(lines["text"].fillna("") != "", told["message"])
+    text = lines["text"]
     system = lines["log_name"].astype("str").str.endswith(SYSTEM_LOG)
     severe = lines["severity"].astype("str").isin(SEVERE) | told["severe"]
     raised = _exceptions(text)

@@ -18,7 +18,7 @@ from incident.analysis.strings import strings
 
 OPENINGS = (
     r"^(?:  \+ Exception Group )?Traceback \(most recent call last\):|^\s+at \S|^Exception in thread \"|^Caused by: "
-    r"|^(?:[^\n]{0,300}\b)?panic(?: serving \S+)?: |^fatal error: |^goroutine \d+ \["
+    r"|^(?:[^\n]{0,300}\b)?panic(?: serving \S+)?: |^fatal error: |^goroutine \d+ (?:[^\[\n]* )?\["
 )
 """What a line is, in RE2's syntax, of a log in which stack traces may have come line by line."""
 
@@ -29,9 +29,12 @@ BETWEEN = 50
 """So many lines of others end a stack trace whose end was not seen."""
 
 EXCEPTION = (
-    r"(?:[A-Za-z_$][\w$]*\.)*[A-Za-z_$][\w$]*"
+    r"(?:[A-Za-z_$][\w$]*\.)*[\w$]*"
     r"(?:Error|Exception|Throwable|Exit|Interrupt|Rejection|Warning|Group|Timeout)"
 )
+NAMED = re.compile(r"[A-Z]\w*[a-z]\w*(?:: |$)")
+"""An error of another name, alone on its line: it opens a stack trace where no other is under way."""
+
 LINK = re.compile(r"The above exception was the direct cause|During handling of the above exception")
 
 
@@ -56,17 +59,17 @@ SHAPES = (
         re.compile(r"(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*(?:: |$)|[A-Z]\w*[a-z]\w*(?:: |$)| {4}\+-{30,}$"),
     ),
     Shape(
-        re.compile(r"(?:[^\n]{0,300}\b)?panic(?: serving \S+)?: |fatal error: |goroutine \d+ \["),
+        re.compile(r"(?:[^\n]{0,300}\b)?panic(?: serving \S+)?: |fatal error: |goroutine \d+ (?:[^\[\n]* )?\["),
         re.compile(
-            r"\s|goroutine \d+ \[|\[signal |created by |panic\(|exit status "
+            r"\s|goroutine \d+ (?:[^\[\n]* )?\[|\[signal |created by |panic\(|exit status "
             r"|(?:[\w./~\[\]-]|\(\*|(?<=\w)\)){1,400}\(.*\)$|$"
         ),
         re.compile(r"\t\S+:\d+"),
     ),
     Shape(
-        re.compile(rf"(?:Exception in thread \".*\" |Uncaught |[^\n]{{0,300}}[\s:])?{EXCEPTION}(?: \[\w+\])?(?:: |$)"),
+        re.compile(rf"(?:Exception in thread \".*\" |[^\n]{{0,300}}[\s:\[])?{EXCEPTION}(?: \[\w+\])?(?:: |$)"),
         re.compile(
-            r"\s+at \S|\s+\.\.\. \d+ |\s*(?:Caused by|Suppressed): |\s+\[cause\]: |\s+\w+: .*,?$|\}$|Node\.js v|$"
+            r"\s+at \S|\s+\.\.\. \d+ |\s*(?:Caused by|Suppressed): |\s+\[\w+\]: |\s+\w+: .*,?$|\s*[\]}],?$|Node\.js v|$"
         ),
         re.compile(r"\s+at \S"),
     ),
@@ -84,6 +87,7 @@ class _Run:
     lines: list[str] = field(default_factory=list)
     between: int = 0
     has_ended: bool = False
+    is_apart: bool = False
 
     @property
     def is_one(self) -> bool:
@@ -97,7 +101,7 @@ class _Run:
     def takes(self, line: str) -> bool:
         """Whether a line belongs to it; after its last one, what links it to another or goes on with its message."""
         if self.has_ended:
-            return bool(LINK.match(line)) or not line or line[0].isspace()
+            return bool(LINK.match(line)) or not line or (line[0].isspace() and not self.is_apart)
         return bool(self.shape.goes_on.match(line)) or self.ends(line)
 
     def ends(self, line: str) -> bool:
@@ -109,6 +113,12 @@ class _Run:
         self.rest.append(index)
         self.lines.append(line)
         self.has_ended = (self.has_ended and not LINK.match(line)) or self.ends(line)
+        self.is_apart = False
+
+    def pass_by(self) -> None:
+        """Leave a line of somebody else's where it is."""
+        self.between += 1
+        self.is_apart = True
 
 
 def rejoined(logs: pd.DataFrame) -> pd.DataFrame:
@@ -139,10 +149,20 @@ def _runs(part: pd.DataFrame) -> Iterator[_Run]:
         if run and not run.is_over(time) and run.takes(line) and "\n" not in line:
             run.add(index, line)
             continue
-        shape = next((shape for shape in SHAPES if shape.opens.match(line)), None) if "\n" not in line else None
-        if shape or (run and (run.is_over(time) or run.has_ended)):
+        if run and run.is_over(time):
+            yield from [run] if run.is_one else []
+            run = None
+        if shape := _opened(line, run is not None and run.is_one):
             yield from [run] if run and run.is_one else []
-            run = _Run(shape, index, time) if shape else None
+            run = _Run(shape, index, time)
         elif run:
-            run.between += 1
+            run.pass_by()
     yield from [run] if run and run.is_one else []
+
+
+def _opened(line: str, is_busy: bool) -> Shape | None:
+    """The shape of the stack trace that a line opens; None where it opens none."""
+    if "\n" in line:
+        return None
+    found = next((shape for shape in SHAPES if shape.opens.match(line)), None)
+    return found or (SHAPES[-1] if NAMED.match(line) and not is_busy else None)

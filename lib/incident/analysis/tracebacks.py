@@ -36,6 +36,7 @@ MISSING_NAME = re.compile(
 MISSING_MODULE = re.compile(r"No module named '(?P<name>[\w.]{1,200})'|Cannot find module '(?P<path>[^'\n]{1,200})'")
 APPLICATION_ROOTS = re.compile(r"^.*?/(?=(?:app|src|application|service|workspace|backend|code)/)")
 ROOTS_KEPT = 2
+QUOTED = re.compile(r"\"[^\"\n]{0,500}\"|'[^'\n]{0,500}'|`[^`\n]{0,500}`")
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _identity(language: str, raised: Raised) -> str:
     places = list(dict.fromkeys(own))[:FRAMES]
     if not places:  # nothing of the application's: the message and the libraries' own names are all there is
         anywhere = [plain_function(frame.function) for frame in raised.frames]
-        places = [*anywhere[:FRAMES], constant_part(raised.message)]
+        places = [*anywhere[:FRAMES], constant_part(QUOTED.sub("*", raised.message))]
     return " ".join([raised.type, constant_part(raised.kind), missing_name(raised.message), *places])
 
 

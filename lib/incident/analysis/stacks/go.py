@@ -2,7 +2,7 @@
 
 The panic that counts is the first; the frames are those below the last call of `panic` in the goroutine that failed,
 since what is above it recovered. A panic has no type but its message: where the runtime raised it, all of it counts,
-else what stands before the first colon.
+else its first word, which says by convention what was being done (`open`, `dial`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MODULES = re.compile(r"/pkg/mod/|/vendor/|@v\d")
 RUNTIME = re.compile(
     r"^(?:runtime error: |assignment to entry in nil map|(?:send on|close of) \w+ channel|interface conversion)"
 )
-VALUE = re.compile(r"\"[^\"\n]{0,500}\"|'[^'\n]{0,500}'|`[^`\n]{0,500}`|\(0x[^)\n]{0,100}\)")
+WORD = re.compile(r"^[a-z]{1,40}(?= |$)")
 
 
 def read(text: str) -> list[Raised]:
@@ -42,8 +42,8 @@ def read(text: str) -> list[Raised]:
     first = said[0]
     frames = _frames(text[begun.end() :].split("\n")[1:])
     message = first["message"]
-    is_whole = first["fatal"] or RUNTIME.match(message)
-    kind = VALUE.sub("*", message if is_whole else message.partition(": ")[0])
+    word = WORD.match(message)
+    kind = message if first["fatal"] or RUNTIME.match(message) else word[0] if word else ""
     return [Raised("fatal error" if first["fatal"] else "panic", message, frames, kind)]
 
 

@@ -7,7 +7,6 @@ group, what counts is what it holds, since a group only says that there are some
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from incident.analysis.stacks.stack import Frame, Raised
 
@@ -49,19 +48,18 @@ def _of_chain(text: str) -> list[Raised]:
 
 def _of_group(text: str) -> list[Raised]:
     """What a group and the groups in it hold, in order."""
-    blocks = RULE.split(text)[1:]
-    return [raised for block in blocks for raised in _held(MARGIN.sub("", block).strip("\n"))]
+    group, *blocks = (MARGIN.sub("", block).strip("\n") for block in RULE.split(text))
+    around = [frame for raised in _of_chain(group)[:1] for frame in raised.frames]
+    held = (_held(block, tuple(around)) for block in blocks)
+    return [raised for raised in held if raised and not GROUP.search(raised.type)]
 
 
-def _held(block: str) -> Iterator[Raised]:
-    raised = _of_chain(block)[:1] or [one for one in [_bare(block)] if one]
-    yield from (one for one in raised if not GROUP.search(one.type))
-
-
-def _bare(block: str) -> Raised | None:
-    """An exception that was never raised has no traceback in its group."""
+def _held(block: str, around: tuple[Frame, ...]) -> Raised | None:
+    """One exception of a group; one that was never raised has no frames but those of the group around it."""
+    if raised := _of_chain(block):
+        return raised[0]
     ending = ENDING.match(block)
-    return Raised(_short(ending["type"]), ending["message"] or "", ()) if ending else None
+    return Raised(_short(ending["type"]), ending["message"] or "", around) if ending else None
 
 
 def _raised(part: str) -> Raised | None:
