@@ -69,6 +69,23 @@ def test_silence_of_a_serving_revision(evidence):
     assert gaps(read) == [("silent", "revision chat-00002-bbb held traffic and left no entry in the window")]
 
 
+def test_a_fresh_tail_excuses_no_silence(evidence):
+    """Entries of the last minute that may still come are no reason for a revision to have left none at all."""
+    traffic = [{"time": "10:00:00", "revision_name": "chat-00002-bbb", "percent": 100}]
+    unsettled = {"frame": "logs", "reason": "a tail", "remedy": "wait", "kind": "unsettled"}
+    read = evidence({"frames": {"traffic": traffic}, "gaps": [unsettled], "not_vouched": ["logs"]})
+    assert [kind for kind, _ in gaps(read)] == ["unsettled", "empty", "silent"]
+    assert read.gap("logs").kind == "empty"
+
+
+def test_a_revision_that_holds_traffic_is_one(evidence):
+    """A list of revisions without the one that serves is not whole, whatever it claims of itself."""
+    traffic = [{"time": "10:00:00", "revision_name": "chat-00002-bbb", "percent": 100}]
+    assert gaps(evidence({"frames": {"traffic": traffic}}), "revisions") == [
+        ("partial", "revision chat-00002-bbb holds traffic and is not among the revisions that came")
+    ]
+
+
 def test_silence_before_a_busy_time(evidence):
     """A service that logs each second was not quiet for half an hour before."""
     busy = {"frames": {"logs": [{**LOG, "at": "10:30:00", "repeat": 100}]}}

@@ -114,12 +114,15 @@ class Evidence:
 
 
 def derived_gaps(evidence: Evidence) -> list[Gap]:
-    """The gaps that no call reported but the frames show: emptiness, a tail too fresh, silence."""
-    return [*_empty(evidence), *_unsettled(evidence), *_silent_start(evidence), *_silent_revisions(evidence)]
+    """The gaps that no call reported but the frames show: emptiness, a tail too fresh, silence, contradiction."""
+    return [
+        *_empty(evidence), *_unsettled(evidence), *_silent_start(evidence), *_silent_revisions(evidence),
+        *_unknown_revisions(evidence),
+    ]  # fmt: skip
 
 
 def _empty(evidence: Evidence) -> Iterable[Gap]:
-    reported = {gap.frame for gap in evidence.gaps}
+    reported = {gap.frame for gap in evidence.gaps if not _is_tail(gap)}
     for name in FRAMES:
         if name in ASKED_FOR:
             continue
@@ -148,11 +151,26 @@ def _silent_start(evidence: Evidence) -> Iterable[Gap]:
 def _silent_revisions(evidence: Evidence) -> Iterable[Gap]:
     """A revision that held traffic in the window must have left an entry that is not our own."""
     seen = set(evidence.service_logs["revision_name"].dropna())
-    reported = evidence.gap("logs")
+    reported = any(gap.frame == "logs" and not _is_tail(gap) for gap in evidence.gaps)
     for name in dict.fromkeys([*evidence.serving(), *_held_traffic(evidence)]):
         if name not in seen and not (reported and evidence.logs.empty) and not _is_capped(evidence):
             reason = f"revision {name} held traffic and left no entry in the window"
             yield Gap("logs", reason, "widen the window, or check the log bucket's exclusion filters", "silent")
+
+
+def _unknown_revisions(evidence: Evidence) -> Iterable[Gap]:
+    """A revision that the service says holds traffic must be among its revisions, whatever the list claims of itself."""
+    known = set(evidence.revisions["revision_name"])
+    if not any(gap.frame == "revisions" for gap in evidence.gaps):
+        for name in evidence.serving():
+            if name not in known:
+                reason = f"revision {name} holds traffic and is not among the revisions that came"
+                yield Gap("revisions", reason, "list the revisions again, without a limit", "partial")
+
+
+def _is_tail(gap: Gap) -> bool:
+    """Whether only a log's last moments are missing, which excuses nothing else."""
+    return gap.frame == "logs" and gap.kind == "unsettled"
 
 
 def _is_capped(evidence: Evidence) -> bool:

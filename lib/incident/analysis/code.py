@@ -1,12 +1,13 @@
 """What the repository says of the code: the files that each revision changed, and the import that would mend a name.
 
 Reads the frames `files` and `definitions`, which are there where `--repo` named a repository, and the tracebacks of
-the errors. A file of a traceback is one of the repository where the one's path ends with the other's. It cannot tell
+the errors. A file of a traceback is one of the repository where the ends of their paths are the same. It cannot tell
 which of several definitions was meant, nor whether a changed file is the reason; that it was touched is all there is.
 """
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 FILE_COLUMNS = ("revision_name", "previous", "path", "change", "old_path", "in_traceback")
 MEND_COLUMNS = ("name", "file", "import_line", "where", "count", "because")
 MOST_SHOWN = 5
+SHARED = 2
+"""So many last parts of two paths are the same where they are one file: an image has other folders above."""
 
 
 def changed_files(case: Case, revision_name: str | None = None) -> pd.DataFrame:
@@ -53,14 +56,16 @@ def mends(case: Case) -> pd.DataFrame:
 
 
 def is_same_file(path: str, file: str) -> bool:
-    """Whether a file of the repository is a traceback's, which knows it from another folder.
+    """Whether a file of the repository is a traceback's, which knows it from another folder: the ends are the same.
 
     >>> is_same_file("backend/app/db.py", "app/db.py"), is_same_file("app/db.py", "/srv/app/db.py")
     (True, True)
     >>> is_same_file("app/db.py", "other/db.py"), is_same_file("db.py", "app/mydb.py")
     (False, False)
     """
-    return f"/{path}".endswith(f"/{file.lstrip('/')}") or f"/{file.lstrip('/')}".endswith(f"/{path}")
+    parts = [name.strip("/").split("/")[::-1] for name in (path, file)]
+    shared = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(*parts, strict=False))))
+    return shared >= min(SHARED, *map(len, parts))
 
 
 def _mend(name: str, file: str, there: pd.DataFrame, commit: str) -> dict[str, object]:
