@@ -159,7 +159,7 @@ def _silent_revisions(evidence: Evidence) -> Iterable[Gap]:
 
 
 def _unknown_revisions(evidence: Evidence) -> Iterable[Gap]:
-    """A revision that the service says holds traffic must be among its revisions, whatever the list claims of itself."""
+    """A revision that holds traffic must be among the revisions, whatever their list claims of itself."""
     known = set(evidence.revisions["revision_name"])
     if not any(gap.frame == "revisions" for gap in evidence.gaps):
         for name in evidence.serving():
