@@ -2,9 +2,7 @@
 
 import pytest
 
-from incident.analysis.rejoining import rejoined
 from incident.analysis.tracebacks import read_traceback
-from incident.frames import rows_frame
 
 NAME_ERROR = """Traceback (most recent call last):
   File "/usr/local/lib/python3.11/importlib/__init__.py", line 126, in import_module
@@ -35,6 +33,7 @@ The above exception was the direct cause of the following exception:
         (NAME_ERROR, "NameError: DatabaseSessionManager", ("app/agents/registry.py", 9, "build")),
         (IN_A_LIBRARY, "OperationalError: connection refused", ("app/db.py", 4, "connect")),
         (CHAINED, "NameError: DatabaseSessionManager", ("app/agents/registry.py", 9, "build")),
+        (NAME_ERROR.replace("\nNameError", "\nroom 7 opened\nNameError"), "NameError: DatabaseSessionManager", ("app/agents/registry.py", 9, "build")),
         ("noise before\n" + NAME_ERROR + "\nnoise after", "NameError: DatabaseSessionManager", ("app/agents/registry.py", 9, "build")),
         ("Traceback (most recent call last):\nModuleNotFoundError: No module named 'app.x'", "ModuleNotFoundError: app.x", ("", 0, "")),
         ('Traceback (most recent call last):\n  File "a.py", line 1, in f\nKeyboardInterrupt', "KeyboardInterrupt", ("a.py", 1, "f")),
@@ -50,17 +49,3 @@ def test_read_traceback(text, title, where):
 def test_no_traceback(text):
     """A header without an exception, or an exception's name in prose, is no traceback."""
     assert read_traceback(text) is None
-
-
-def test_lines_are_rejoined_within_their_instance():
-    """A runtime that flushes line by line interleaves instances; each traceback must come out whole."""
-    lines = [line for pair in zip(NAME_ERROR.split("\n"), NAME_ERROR.split("\n"), strict=True) for line in pair]
-    rows = [{"log_name": "e", "instance_id": "ab"[at % 2], "text": line} for at, line in enumerate(lines)]
-    made = rejoined(rows_frame("logs", rows))
-    assert list(made["text"]) == [NAME_ERROR, NAME_ERROR]
-
-
-def test_whole_tracebacks_stay_as_they_are():
-    """Cloud Run delivers most tracebacks as one entry: nothing is to be joined, and nothing copied."""
-    logs = rows_frame("logs", [{"log_name": "e", "instance_id": "a", "text": NAME_ERROR}])
-    assert rejoined(logs) is logs

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from incident.analysis.tracebacks import missing_name, read_traceback, short_file
+from incident.analysis.tracebacks import missing_name, read_traceback
 
 if TYPE_CHECKING:
     from incident.analysis.case import Case
@@ -97,7 +97,7 @@ def _raising_files(case: Case) -> set[str]:
     found: set[str] = set()
     for traceback in map(read_traceback, _exceptions(case)):
         if traceback is not None:
-            found |= {traceback.file, *(short_file(frame.file) for frame in traceback.frames)}
+            found |= {traceback.file, *(file for file, _ in traceback.frames)}
     return found - {""}
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from incident import platform
 from incident.analysis.lines import constant_part, constant_parts
-from incident.analysis.rejoining import rejoined
+from incident.analysis.rejoin import rejoined
 from incident.analysis.requests import weight
 from incident.analysis.strings import strings
 from incident.analysis.structured import structured

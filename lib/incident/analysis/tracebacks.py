@@ -1,62 +1,52 @@
-"""Stack traces in log text, of Python, Node.js, Go and Java: read for what they blame.
+"""Stack traces in log text, of Python, Node.js, Go and Java, read for what they blame.
 
-Reads text. A stack trace is named by its exception's type and by the innermost frames of the application's own code,
-so that a changed line number, value or folder is the same failure and another bug is not. Two frames: with one, every
-bug that a shared helper raises would be the same; with all, one bug would be as many as there are ways to it. It cannot
-tell which of two exceptions in a chain was meant: the one that ended the program counts, in Java the root.
+Reads text. A trace is named by its exception's type and by the innermost frames of the application's own code, so
+that a changed line number or value is the same failure and another bug is not; `stacks` says how many frames count,
+and each language's module which exception of a chain does. It cannot tell a trace that a chat message quotes from one
+that the application raised.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from incident.analysis.lines import constant_part
-from incident.analysis.stacks import go, java, node, python
-from incident.analysis.stacks.stack import Frame, Raised, plain_file, plain_function
+from incident.analysis import stacks_go, stacks_java, stacks_node, stacks_python
+from incident.analysis.stacks import MOST_PLACES, Frame, Stack, identity, short_file
+from incident.analysis.stacks_python import missing_name
 
-READERS: dict[str, Callable[[str], list[Raised]]] = {
-    "python": python.read, "go": go.read, "java": java.read, "node": node.read,
-}  # fmt: skip
-LONGEST = 300_000
-"""Characters of a text that are read; an entry has fewer, joined ones may have more."""
+__all__ = ["Traceback", "missing_name", "read_traceback", "short_file"]
 
-FRAMES = 2
-"""So many innermost own frames tell a bug from another."""
+LONGEST = 256 * 1024
+"""Characters of a text that are read, as many as a log entry may have; of a longer one, its two ends."""
 
-OWN_FRAMES = 20
-NAMED_BY_FUNCTION = frozenset({"go", "java"})
-"""Languages in which a function's name says its package, and a file's name nothing more."""
-
-MISSING_NAME = re.compile(
-    r"name '(?P<name>\w{1,200})' is not defined|cannot import name '(?P<imported>\w{1,200})'"
-    r"|^(?P<reference>[A-Za-z_$][\w$]{0,200}) is not defined$"
+READERS: tuple[Callable[[str], Stack | None], ...] = (
+    stacks_python.read,
+    stacks_go.read,
+    stacks_java.read,
+    stacks_node.read,
 )
-MISSING_MODULE = re.compile(r"No module named '(?P<name>[\w.]{1,200})'|Cannot find module '(?P<path>[^'\n]{1,200})'")
-APPLICATION_ROOTS = re.compile(r"^.*?/(?=(?:app|src|application|service|workspace|backend|code)/)")
-ROOTS_KEPT = 2
-QUOTED = re.compile(r"\"[^\"\n]{0,500}\"|'[^'\n]{0,500}'|`[^`\n]{0,500}`")
+"""The surest first: the others' lines may stand in a Python exception's message."""
 
 
 @dataclass(frozen=True)
 class Traceback:
-    """What a stack trace says: the exception, and the application's own frames.
+    """What a trace says: the exception, and the innermost frame of the application's own code.
 
-    `exception` is its type without module; `file`, `line` and `function` are the innermost own frame's, the file's name
-    short: from the application's folder on, or its last parts. `frames` holds the own frames, innermost first.
-    `missing` is the name that a NameError, a ReferenceError or an import lacks, else empty. `identity` is the same for
-    each occurrence of one bug, and not made for people.
+    `file` is short: from the application's folder on, or its last parts. `missing` is the name that a NameError or an
+    ImportError lacks, or what another language has like it, else empty. `language` is python, node, go or java;
+    `frames` are the own frames as (file, function), innermost first, at most 5; `identity` is what all occurrences of
+    one bug share.
     """
 
-    language: str
     exception: str
     message: str
     file: str
     line: int
     function: str
     missing: str
-    frames: tuple[Frame, ...]
+    language: str
+    frames: tuple[tuple[str, str], ...]
     identity: str
 
     @property
@@ -67,7 +57,7 @@ class Traceback:
 
 
 def read_traceback(text: object) -> Traceback | None:
-    """The last stack trace in a text, or None.
+    """The stack trace that counts in a text, or None.
 
     >>> read_traceback('''Traceback (most recent call last):
     ...   File "/srv/app/agents.py", line 7, in build
@@ -77,54 +67,17 @@ def read_traceback(text: object) -> Traceback | None:
     """
     if not isinstance(text, str):
         return None
-    for language, read in READERS.items():
-        if raised := read(text[:LONGEST]):
-            return _traceback(language, raised)
-    return None
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
+    stack = next((stack for read in READERS if (stack := read(text)) is not None), None)
+    return _traceback(stack) if stack else None
 
 
-def _traceback(language: str, raised: list[Raised]) -> Traceback:
-    first = raised[0]
-    own = tuple(frame for frame in first.frames if frame.own)[:OWN_FRAMES]
-    at = own[0] if own else first.frames[0] if first.frames else Frame("", 0, "", False)
-    identity = "\n".join(dict.fromkeys(_identity(language, one) for one in raised))
-    missing = missing_name(first.message)
+def _traceback(stack: Stack) -> Traceback:
+    own = stack.own
+    at = next(iter([*own, *stack.frames]), Frame("", 0, "", False))
+    frames = tuple((frame.file, frame.function) for frame in own[:MOST_PLACES])
     return Traceback(
-        language, first.type, first.message, short_file(at.file), at.line, at.function, missing, own, identity
-    )
-
-
-def _identity(language: str, raised: Raised) -> str:
-    """What all occurrences of one exception share: its type, what it lacks, and where it was raised."""
-    own = [_place(language, frame) for frame in raised.frames if frame.own]
-    places = list(dict.fromkeys(own))[:FRAMES]
-    if not places:  # nothing of the application's: the message and the libraries' own names are all there is
-        anywhere = [plain_function(frame.function) for frame in raised.frames]
-        places = [*anywhere[:FRAMES], constant_part(QUOTED.sub("*", raised.message))]
-    return " ".join([raised.type, constant_part(raised.kind), missing_name(raised.message), *places])
-
-
-def _place(language: str, frame: Frame) -> str:
-    function = plain_function(frame.function)
-    return function if language in NAMED_BY_FUNCTION else f"{plain_file(frame.file)}:{function}"
-
-
-def short_file(file: str) -> str:
-    """A file's name as its developers know it, without the folders of the machine it ran on.
-
-    >>> short_file("/layers/x/workspace/app/agents/registry.py")
-    'app/agents/registry.py'
-    """
-    trimmed = APPLICATION_ROOTS.sub("", file.removeprefix("file://"))
-    trimmed = re.sub(r"^(?:workspace|code)/", "", trimmed)
-    return trimmed if not trimmed.startswith("/") else "/".join(trimmed.split("/")[-ROOTS_KEPT:])
-
-
-def missing_name(message: str) -> str:
-    """The name that an exception's message says is missing, empty where it says no such thing.
-
-    >>> missing_name("name 'Session' is not defined"), missing_name("Session is not defined"), missing_name("lost")
-    ('Session', 'Session', '')
-    """
-    found = MISSING_NAME.search(message) or MISSING_MODULE.search(message)
-    return next((name for name in found.groups() if name), "") if found else ""
+        stack.exception, stack.message, at.file, at.line, at.function, stack.missing, stack.language, frames,
+        identity(stack),
+    )  # fmt: skip
