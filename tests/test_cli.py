@@ -80,7 +80,7 @@ def test_each_command_has_help_that_fits(words):
 @pytest.mark.parametrize(("words", "message"), [
     (["-p", "serivce=x"], "parameter 'serivce' is not known: did you mean 'service'? use one of project, region, "
      "service, start, end, endpoint, websocket_path, health_path, matrix, source, before, incident, run_dir, max_entries, "
-     "max_calls, repo, compare_to"),
+     "max_calls, repo, compare_to, max_bytes_billed"),
     (["--start", "-2hours"],
      "parameter 'start' is '-2hours': give an ISO 8601 time or a relative one such as -2h, -30m, now"),
     (["--service", "a", "-p", "service=b"], "parameter 'service' is given twice, as 'a' and as 'b': keep one"),

@@ -7,7 +7,7 @@ from incident.findings import UsageError
 from incident.scope import Parameters, Scope, moment, notebook_parameters, rfc3339, scope, without_zone
 
 NOW = pd.Timestamp("2025-09-07T12:00:00Z")
-NAMES = "project, region, service, start, end, endpoint, websocket_path, health_path, matrix, source, before, incident, run_dir, max_entries, max_calls, repo, compare_to"
+NAMES = "project, region, service, start, end, endpoint, websocket_path, health_path, matrix, source, before, incident, run_dir, max_entries, max_calls, repo, compare_to, max_bytes_billed"
 
 
 @pytest.mark.parametrize(

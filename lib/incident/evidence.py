@@ -217,7 +217,8 @@ def load(folder: Path) -> Evidence:
 
 
 def _read_frame(name: str, file: Path) -> pd.DataFrame:
-    return frame(name, pq.read_table(file, schema=FRAMES[name].schema).to_batches())
+    schema = FRAMES[name].schema_of(pq.read_schema(file).names)
+    return frame(name, pq.read_table(file, schema=schema).to_batches())
 
 
 def _described(evidence: Evidence) -> dict[str, Any]:

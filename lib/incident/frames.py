@@ -31,22 +31,32 @@ PANDAS_TYPES = {TEXT: pd.StringDtype(na_value=float("nan")), WHOLE: pd.Int64Dtyp
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame's columns, in order, with their types, and the columns that name a row."""
+    """One frame's columns, in order, with their types, and the columns that name a row.
+
+    `optional` columns are there only where a source has something to say in them.
+    """
 
     columns: Mapping[str, pa.DataType]
     key: tuple[str, ...]
+    optional: Mapping[str, pa.DataType] = field(default_factory=dict)
     schema: pa.Schema = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Keep the Arrow schema beside the columns it is made of."""
         object.__setattr__(self, "schema", pa.schema(list(self.columns.items())))
 
+    def schema_of(self, names: Iterable[str]) -> pa.Schema:
+        """The schema with those optional columns that are among some names."""
+        present = set(names)
+        return pa.schema([*self.schema, *((name, kind) for name, kind in self.optional.items() if name in present)])
+
 
 IDENTITY = {"log_name": REPEATED, "timestamp": TIME, "insert_id": TEXT}
 
 FRAMES: dict[str, Frame] = {
     # text is textPayload, jsonPayload's message, or the proto's status message; probe_id marks what our own probe
-    # caused, which is evidence of nothing.
+    # caused, which is evidence of nothing. entry_count is how many entries a row stands for, where a source reduces
+    # them to samples; null is one.
     "logs": Frame(
         IDENTITY | {
             "receive_timestamp": TIME, "severity": REPEATED, "text": TEXT, "json_payload": TEXT,
@@ -57,6 +67,7 @@ FRAMES: dict[str, Frame] = {
             "http_request_remote_ip": REPEATED, "probe_id": TEXT,
         },
         ("log_name", "timestamp", "insert_id"),
+        {"entry_count": WHOLE},
     ),
     "audit": Frame(
         IDENTITY | {
@@ -154,7 +165,9 @@ def frame(name: str, batches: Iterable[pa.RecordBatch] = ()) -> pd.DataFrame:
     >>> frame("iam", [batch("iam", [{"role": "roles/run.invoker", "member": "allUsers"}])]).shape
     (1, 2)
     """
-    table = pa.Table.from_batches(batches, schema=FRAMES[name].schema).unify_dictionaries()
+    held = list(batches)
+    schema = FRAMES[name].schema_of(held[0].schema.names if held else ())
+    table = pa.Table.from_batches(held, schema=schema).unify_dictionaries()
     return validated(name, table.to_pandas(types_mapper=PANDAS_TYPES.get))
 
 
@@ -170,8 +183,10 @@ def validated(name: str, data: pd.DataFrame) -> pd.DataFrame:
     Traceback (most recent call last):
     TypeError: frame 'iam' has no column 'member'
     """
-    for column, kind in FRAMES[name].columns.items():
+    for column, kind in {**FRAMES[name].columns, **FRAMES[name].optional}.items():
         if column not in data:
+            if column in FRAMES[name].optional:
+                continue
             raise TypeError(f"frame {name!r} has no column {column!r}")
         if str(data[column].dtype) != DTYPES[kind]:
             raise TypeError(f"frame {name!r}, column {column!r}: {data[column].dtype}, where {DTYPES[kind]} is due")
@@ -180,7 +195,8 @@ def validated(name: str, data: pd.DataFrame) -> pd.DataFrame:
 
 def table(name: str, data: pd.DataFrame) -> pa.Table:
     """The Arrow table that a frame is written as: exactly its columns, exactly their types."""
-    return pa.Table.from_pandas(validated(name, data)[list(FRAMES[name].columns)], FRAMES[name].schema)
+    schema = FRAMES[name].schema_of(data.columns)
+    return pa.Table.from_pandas(validated(name, data)[schema.names], schema)
 
 
 def keys(name: str, rows: pd.DataFrame, most: int | None = None) -> tuple[tuple[str, tuple[str, ...]], ...]:

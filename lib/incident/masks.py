@@ -73,3 +73,13 @@ PREMASK: Final[tuple[tuple[str, str], ...]] = (
     (rf"\*(?:{JOIN}(?:[A-Za-z]{JOIN})?\*)+", "*"),
 )
 """(pattern in RE2's syntax, replacement) in the order they are to be applied; `\\1` is what the first group matched."""
+
+LOOKS_LIKE_ERROR: Final = (
+    r"(?:^|[\s\[\]|:=\"-])(?:ERROR|CRITICAL|FATAL|PANIC|SEVERE)(?:[^A-Za-z0-9_]|$)"
+    r"|(?i:^\W*(?:failed|fatal|unhandled|uncaught|panic)\b|\b\w+(?:Error|Exception)\b: )"
+    r"|^\W*(?:Reason|Caused by): "
+)
+"""What a line of no severity says when something failed, in a syntax that RE2 and `re` share."""
+
+STARTS: Final = 200
+"""Characters in which a line that looks like an error says so."""

@@ -41,6 +41,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "incident": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name of a folder: letters, digits, . _ and -, 64 at most"),
     "max_entries": LIMIT,
     "max_calls": LIMIT,
+    "max_bytes_billed": (r"[1-9]\d{0,14}(?:[KMGT]i?B)?", "give bytes, such as 10GB or 500MiB; empty is 10GiB"),
 }
 
 
@@ -72,6 +73,7 @@ class Parameters:
     max_calls: str = ""
     repo: str = ""
     compare_to: str = ""
+    max_bytes_billed: str = ""
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

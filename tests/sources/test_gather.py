@@ -305,9 +305,9 @@ def test_the_package_shows_it() -> None:
             "'there' holds no pull: incident pull --to there makes one",
         ),
         (
-            {"source": "analytics:p.d"}, {},
-            "source 'analytics:p.d' is not read by this version: use one of cloud, sample:NAME, export:DIR, "
-            "pull:DIR, run:RUN",
+            {"source": "analytics:p.d`; DROP"}, {},
+            "parameter 'source' is 'analytics:p.d`; DROP': name a log bucket's linked dataset as "
+            "analytics:PROJECT.DATASET, the dataset's name being letters, digits and _",
         ),
         (
             {"matrix": "e3e"}, {},
@@ -317,6 +317,11 @@ def test_the_package_shows_it() -> None:
             {}, {"INCIDENT_GCP_ENDPOINT": "10.0.0.5:80"},
             "INCIDENT_GCP_ENDPOINT is '10.0.0.5:80': only a stand-in on loopback is allowed, such as 127.0.0.1:8085; "
             "unset it to use Google Cloud",
+        ),
+        (
+            {}, {"BIGQUERY_EMULATOR_HOST": "http://bigquery.example:80"},
+            "BIGQUERY_EMULATOR_HOST is 'http://bigquery.example:80': only a stand-in on loopback is allowed, such as "
+            "http://127.0.0.1:9050; unset it to use Google Cloud",
         ),
         ({"before": "2024"}, {}, f"run '2024' is not known: use latest, or {RUN}"),
         (

@@ -22,18 +22,9 @@ from incident.analysis.requests import weight
 from incident.analysis.strings import strings
 from incident.analysis.structured import structured
 from incident.analysis.tracebacks import read_traceback
+from incident.masks import LOOKS_LIKE_ERROR, STARTS
 
 SEVERE = ("ERROR", "CRITICAL", "ALERT", "EMERGENCY")
-LOOKS = (
-    r"(?:^|[\s\[\]|:=\"-])(?:ERROR|CRITICAL|FATAL|PANIC|SEVERE)(?:[^A-Za-z0-9_]|$)"
-    r"|(?i:^\W*(?:failed|fatal|unhandled|uncaught|panic)\b|\b\w+(?:Error|Exception)\b: )"
-    r"|^\W*(?:Reason|Caused by): "
-)
-"""What a line of no severity says when something failed, in a syntax that RE2 and `re` share."""
-
-STARTS = 200
-"""Characters in which a line that looks like an error says so."""
-
 TITLE_LENGTH = 100
 LINE_COLUMNS = {"kind": "str", "title": "str", "identity": "str", "exception_message": "str"}
 
@@ -94,7 +85,8 @@ def looks_like_error(texts: pd.Series) -> pd.Series:
     [True, False]
     """
     starts = pc.utf8_slice_codeunits(strings(texts), 0, STARTS)
-    return pd.Series(pc.match_substring_regex(starts, LOOKS).to_numpy(zero_copy_only=False), index=texts.index)
+    looks = pc.match_substring_regex(starts, LOOKS_LIKE_ERROR)
+    return pd.Series(looks.to_numpy(zero_copy_only=False), index=texts.index)
 
 
 def _request_titles(failed: pd.DataFrame) -> dict[str, pd.Series]:

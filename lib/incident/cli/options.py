@@ -19,12 +19,13 @@ SCOPE_OPTIONS = {
     "endpoint": ("URL", "What to probe; the service's own URL unless given."),
     "matrix": ("NAME", "The handshakes to try, by name or file."),
     "before": ("RUN", "The run to compare with."),
-    "source": ("SOURCE", "cloud (unless given), export:DIR, pull:DIR, sample:NAME, run:RUN."),
+    "source": ("SOURCE", "cloud (default), analytics:PROJECT.DATASET, export:DIR, pull:DIR, sample:NAME, run:RUN."),
     "incident": ("NAME", "Keep the run under this name, not the runbook's."),
     "max_entries": ("N", "Read at most N log entries, the most useful first."),
     "max_calls": ("N", "Make at most N calls to Cloud Logging, the same way."),
     "repo": ("DIR", "The service's git repository: which files each deploy changed."),
     "compare_to": ("PROJECT/REGION/SERVICE", "Say what differs from another service, live sources only."),
+    "max_bytes_billed": ("BYTES", "Scan at most so much of a linked dataset, such as 10GB; 10GiB unless given."),
 }
 
 

@@ -17,12 +17,16 @@ from urllib.parse import urlsplit
 from incident.findings import UsageError
 
 if TYPE_CHECKING:
+    from google.cloud.bigquery import Client as BigQueryClient
     from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
     from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
     from google.cloud.resourcemanager_v3 import ProjectsClient
     from google.cloud.run_v2 import RevisionsClient, ServicesClient
 
 ENDPOINT = "INCIDENT_GCP_ENDPOINT"
+BIGQUERY = "BIGQUERY_EMULATOR_HOST"
+"""The official client's own variable: BigQuery is REST, and has an emulator of its own."""
+
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 CHANNEL_OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", -1))
 """No proxy of the environment for loopback; a page of 1,000 entries can be far larger than gRPC's 4 MB."""
@@ -39,10 +43,23 @@ def check_endpoint(environ: Mapping[str, str]) -> str:
     Traceback (most recent call last):
     incident.findings.UsageError: INCIDENT_GCP_ENDPOINT is 'logging.googleapis.com:443': only a stand-in on loopback ...
     """
-    address = environ.get(ENDPOINT, "")
-    if address and not _is_loopback(address):
+    return _checked(environ, ENDPOINT, "127.0.0.1:8085")
+
+
+def check_bigquery(environ: Mapping[str, str]) -> str:
+    """The address of BigQuery's emulator in `environ`, as `check_endpoint` has it.
+
+    >>> check_bigquery({"BIGQUERY_EMULATOR_HOST": "http://127.0.0.1:9050"})
+    'http://127.0.0.1:9050'
+    """
+    return _checked(environ, BIGQUERY, "http://127.0.0.1:9050")
+
+
+def _checked(environ: Mapping[str, str], name: str, example: str) -> str:
+    address = environ.get(name, "")
+    if address and not _is_loopback(address.removeprefix(example.partition("127")[0])):
         raise UsageError(
-            f"{ENDPOINT} is {address!r}: only a stand-in on loopback is allowed, such as 127.0.0.1:8085; "
+            f"{name} is {address!r}: only a stand-in on loopback is allowed, such as {example}; "
             "unset it to use Google Cloud"
         )
     return address
@@ -59,18 +76,20 @@ def _is_loopback(address: str) -> bool:
 
 @dataclass
 class Clients:
-    """The official clients, each made when it is first used; `endpoint` is a stand-in's address or empty.
+    """The official clients, each made when it is first used; `endpoint` is a stand-in's address or empty, and
+    `bigquery_endpoint` that of BigQuery's emulator.
 
     Without credentials each raises `google.auth.exceptions.DefaultCredentialsError`, after one search for all.
     """
 
     endpoint: str = ""
+    bigquery_endpoint: str = ""
     _no_credentials: Exception | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Clients:
         """The clients that an environment asks for."""
-        return cls(check_endpoint(environ))
+        return cls(check_endpoint(environ), check_bigquery(environ))
 
     @cached_property
     def logging(self) -> LoggingServiceV2Client:
@@ -111,6 +130,17 @@ class Clients:
         from google.cloud.resourcemanager_v3 import ProjectsClient
 
         return self._make(ProjectsClient)  # type: ignore[no-any-return]
+
+    def bigquery(self, project: str) -> BigQueryClient:
+        """BigQuery, where a project's queries count."""
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud.bigquery import Client
+
+        if not self.bigquery_endpoint:
+            return Client(project, credentials=self.credentials)
+        nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        emulator = {"api_endpoint": self.bigquery_endpoint}
+        return Client(project, credentials=nobody, client_options=emulator)
 
     def _make(self, client: Any, transport: Any = None) -> Any:
         transport = transport or client.get_transport_class("grpc")

@@ -36,7 +36,6 @@ BUILD_PAGES = 10
 BUILD_LEAD = pd.Timedelta("1D")
 """A build older than the oldest revision by more than this made none of them."""
 
-
 RESOURCES = ("service", "revisions", "builds", "iam")
 """What is asked of the Admin API and of Cloud Build."""
 
@@ -82,6 +81,7 @@ class Pull:
     queries: list[Query] = field(default_factory=list)
     cuts: dict[int, Cut] = field(default_factory=dict)
     spent: Spent | None = None
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Know nothing yet of how many entries there are."""
@@ -174,13 +174,18 @@ def tag_urls(pull: Pull) -> list[TagUrl]:
     return [TagUrl(row["tag"], row["revision_name"] or "", row["url"]) for row in rows if row["tag"] and row["url"]]
 
 
-def ask_rest(pull: Pull, pulled: pd.Timestamp, probes: Sequence[Row] = ()) -> Pulled:
-    """Ask for everything but the service, which has been asked for; see `pull`."""
+def ask_rest(
+    pull: Pull,
+    pulled: pd.Timestamp,
+    probes: Sequence[Row] = (),
+    logs: Callable[[Pull, Sequence[Row], float], pd.DataFrame] = ask_logs,
+) -> Pulled:
+    """Ask for everything but the service, which has been asked for; see `pull`. `logs` asks for its entries."""
     probed_at = pull.clock()
     pull.volume = Volume((pull.scope.start, pull.scope.end))
     found, builds = ask_resources(pull, pulled)
     found["audit"] = ask_audit(pull)
-    found["logs"] = ask_logs(pull, probes, probed_at)
+    found["logs"] = logs(pull, probes, probed_at)
     revisions = joined_revisions(pull, builds, found["audit"])
     found["revisions"] = traffic_times(revisions, found["traffic"], found["logs"], found["audit"], ready_times(pull))
     return Pulled(pulled, found, tuple(dict.fromkeys(pull.gaps)), frozenset(pull.complete), tuple(pull.queries))

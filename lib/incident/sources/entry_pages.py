@@ -59,9 +59,9 @@ def ask_logs(pull: Pull, probes: Sequence[Row], probed_at: float) -> pd.DataFram
     """
     queries = [query for query in (BY_USE if pull.calls.allowance.limits else WHOLE) if query.frame == "logs"]
     batches = [batch for query in queries for batch in _ask(pull, query)]
-    _cap(pull)
+    cap(pull)
     logs, gaps = _marked(batches, probes)
-    late = _ask_late(pull, unseen(probes, logs), probed_at) if not pull.gap("logs") else []
+    late = ask_late(pull, unseen(probes, logs), probed_at) if not pull.gap("logs") else []
     logs, gaps = _marked([*batches, *late], probes) if late else (logs, gaps)
     for gap in gaps:
         pull.miss(gap)
@@ -95,7 +95,7 @@ def _ask(pull: Pull, query: LogQuery) -> Batches:
     return batches
 
 
-def _cap(pull: Pull) -> None:
+def cap(pull: Pull) -> None:
     """Say what a limit cost, once all queries have been asked, so that every gap can name the limit to give."""
     pull.queries += pull.volume.queries(pull.scope)
     if pull.spent:
@@ -109,7 +109,7 @@ def _reader(pull: Pull) -> Reader:
     return Reader(pull.scope, pull.calls, pull.clients, pull.clock)
 
 
-def _ask_late(pull: Pull, missing: Sequence[Mapping[str, Any]], probed_at: float) -> Batches:
+def ask_late(pull: Pull, missing: Sequence[Mapping[str, Any]], probed_at: float) -> Batches:
     """The request entries of handshakes that were answered and are not in the log yet.
 
     A call that fails leaves no gap: the window was read whole, and its last moments count as unsettled anyway.

@@ -24,10 +24,11 @@ from incident.redact import Redactor
 from incident.scope import Parameters, Scope, check_compared, scope
 from incident.sources import recorded
 from incident.sources.bypass import bypass_facts
-from incident.sources.clients import Clients, check_endpoint
+from incident.sources.clients import Clients, check_bigquery, check_endpoint
 from incident.sources.endpoint import HERE, Surroundings
 from incident.sources.handshake_rows import handshakes
 from incident.sources.id_tokens import IdToken
+from incident.sources.linked import Linked
 from incident.sources.matrices import Matrix, load_matrix, run_matrix
 from incident.sources.notes import probe_notes, zone_notes
 from incident.sources.places import Place, places, probe_places
@@ -40,9 +41,6 @@ Row = dict[str, Any]
 OnProbe = Callable[[list[Row]], None]
 
 OUTPUTS = Path("outputs")
-READ_BY_THIS_VERSION = {form.split(":")[0]: form for form in "cloud sample:NAME export:DIR pull:DIR run:RUN".split()}
-"""The kinds of source that are read, and how each is written."""
-
 BEFORE = ("run_id", "status", "finished", "checks", "serving", "requests")
 """What is kept of the run that this one is compared with."""
 
@@ -92,10 +90,10 @@ def check(
     """The parameters, once nothing about them can be wrong usage; a `UsageError` otherwise. Asks nobody."""
     read = _read(parameters)
     kind = read.source.split(":", 1)[0]
-    if kind not in READ_BY_THIS_VERSION:
-        known = ", ".join(READ_BY_THIS_VERSION.values())
-        raise UsageError(f"source {read.source!r} is not read by this version: use one of {known}")
+    if kind == "analytics":
+        Linked.of(read.source)
     check_endpoint(environ)
+    check_bigquery(environ)
     load_matrix(read.matrix)
     if read.live:
         read.needed("project", "region", "service")
@@ -219,11 +217,18 @@ def _live(
         rows = [*rows, *others]
         pulled = now()  # the window ends after the probes, so that their own entries are in it
         pull.scope = scope(replace(parameters, endpoint=endpoint), pulled)
-        came = cloud.ask_rest(pull, pulled, rows)
+        came = cloud.ask_rest(pull, pulled, rows, _asked_logs(parameters))
         if parameters.compare_to:
             came = with_other(came, pull, parameters.compare_to)
     evidence = _evidence(pull.scope, came, rows, probe.redactor)
-    return replace(evidence, notes=(*evidence.notes, *left, *notes))
+    return replace(evidence, notes=(*evidence.notes, *pull.notes, *left, *notes))
+
+
+def _asked_logs(parameters: Parameters) -> Callable[[Pull, Sequence[Row], float], pd.DataFrame]:
+    """What asks for the service's log entries: Cloud Logging, or a linked dataset."""
+    from incident.sources import analytics, entry_pages
+
+    return analytics.asking(parameters) if parameters.source != "cloud" else entry_pages.ask_logs
 
 
 def _id_token(probe: _Probe, pull: Pull, endpoint: str) -> IdToken | str | None:
