@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SERVERS := build/servers
+BIGQUERY := build/bigquery
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: setup drill test slow servers browser check lab samples causes pictures lock clean
@@ -31,7 +32,7 @@ test: setup
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # What takes minutes, or needs servers of its own; what is not installed is skipped by name.
-slow: setup $(SERVERS)/.ready
+slow: setup $(SERVERS)/.ready $(BIGQUERY)/.ready
 	@$(BIN)/python -m pytest -m slow
 
 # Real servers for the slow tests, apart from the project's environment; nginx, haproxy, node, Apache and Caddy are
@@ -42,6 +43,16 @@ $(SERVERS)/.ready: tests/servers/requirements.txt tests/servers/package.json | s
 	  $(SERVERS)/python/bin/python -m pip install --quiet --requirement tests/servers/requirements.txt
 	@mkdir -p $(SERVERS)/node && cp tests/servers/package.json $(SERVERS)/node/
 	-@cd $(SERVERS)/node && npm install --no-save --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# BigQuery's emulator, with the DuckDB extensions that it would download otherwise; where it is not whole, its tests are
+# skipped.
+$(BIGQUERY)/.ready: tests/servers/bigquery.txt | setup
+	@$(BIN)/python -m venv $(BIGQUERY)/python
+	@$(BIN)/uv pip sync --quiet --system-certs --python $(BIGQUERY)/python/bin/python tests/servers/bigquery.txt || \
+	  $(BIGQUERY)/python/bin/python -m pip install --quiet --requirement tests/servers/bigquery.txt
+	-@mkdir -p $(BIGQUERY)/home && HOME=$(CURDIR)/$(BIGQUERY)/home $(BIGQUERY)/python/bin/python -c \
+	  "from duckdb_extensions import import_extension as add; add('spatial'); add('avro')" && touch $(BIGQUERY)/.whole
 	@touch $@
 
 # docs/servers.md as it is observed now: what the probe says of each real server.

@@ -31,6 +31,7 @@ from incident.sources.analytics_sql import reduction
 from incident.sources.columns import logs_frame
 from incident.sources.entries import SERVICE_LOGS, probes_marked
 from incident.sources.entry_pages import ask_late, cap
+from incident.sources.export_entries import categories_in_order
 from incident.sources.handshake_rows import unseen
 from incident.sources.linked import Linked, bytes_of, enough, in_words
 
@@ -95,7 +96,7 @@ def ask_logs(reading: Reading, probes: Sequence[Row], probed_at: float) -> pd.Da
         logs = probes_marked(logs_frame([*batches, *late])[0], own)
     if logs.empty:
         pull.complete.discard("logs")  # no entry at all may as well mean a wrong name: nobody vouches for that
-    return counted(logs, found)
+    return counted(categories_in_order(logs), found)
 
 
 def _reduced(reading: Reading, probes: Sequence[Row]) -> list[Row]:

@@ -24,7 +24,7 @@ from typing import Final
 from incident import platform
 from incident.masks import LONGEST_LINE, LOOKS_LIKE_ERROR, PREMASK, STARTS
 
-SAMPLE: Final = 50
+SAMPLE: Final = 1000
 """The most rows of a group in one stretch, beside its first and its last."""
 
 OUR_AGENT: Final = r"^incident/\S+ \(probe [0-9A-Za-z-]+\)$"

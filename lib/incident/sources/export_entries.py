@@ -110,7 +110,7 @@ def entry_frames(reading: Reading, own: Mapping[str, str]) -> dict[str, pd.DataF
     logs, gaps = columns.logs_frame(found.batches)
     reading.gaps += [replace(gap, remedy=reading.remedy("logs")) for gap in gaps]
     audit = entries.one_of_each(frames.rows_frame("audit", found.audit), "audit")
-    return {"logs": _marked(_categories_in_order(logs), own), "audit": _categories_in_order(audit)}
+    return {"logs": _marked(categories_in_order(logs), own), "audit": categories_in_order(audit)}
 
 
 def _marked(logs: pd.DataFrame, own: Mapping[str, str]) -> pd.DataFrame:
@@ -147,7 +147,7 @@ def _checked(message: Any) -> Any:
     return message
 
 
-def _categories_in_order(data: pd.DataFrame) -> pd.DataFrame:
+def categories_in_order(data: pd.DataFrame) -> pd.DataFrame:
     """The same rows with each column's categories in the order of the rows: a file's own order leaves no trace."""
     repeated = data.select_dtypes("category")
     return data.assign(
