@@ -16,6 +16,7 @@ import pandas as pd
 from google.api_core import exceptions
 
 from incident.findings import Gap
+from incident.http1 import printable
 from incident.scope import Scope
 from incident.sources.calls import FAILURES, LOGIN, MEMBER, OURS, WHO
 from incident.sources.linked import Linked, in_words
@@ -98,16 +99,16 @@ def failure(error: Exception, linked: Linked, bound: int) -> Gap:
         return Gap("logs", *_refused(what, error, linked), "refused")
     if isinstance(error, exceptions.NotFound):
         remedy = f"name the linked dataset of the log bucket: bq ls --project_id={linked.project}; {link(linked)}"
-        return Gap("logs", f"{what}: it was not found (404): {words_of(error)}", remedy, "absent")
+        return Gap("logs", f"{what}: it was not found (404): {_words(error)}", remedy, "absent")
     if isinstance(error, exceptions.BadRequest) and TOO_MUCH in str(error.errors):
         remedy = "give a later --start, or a higher --max-bytes-billed"
         return Gap("logs", f"{what} was refused: it bills more than {in_words(bound)}", remedy, "refused")
     if isinstance(error, exceptions.BadRequest):
-        return Gap("logs", f"{what} failed (400): {words_of(error)}", OURS, "partial")
+        return Gap("logs", f"{what} failed (400): {_words(error)}", OURS, "partial")
     if isinstance(error, TimeoutError):
         remedy = "give a later --start, or run again"
         return Gap("logs", f"{what} was not done after {QUERY_SECONDS:g} s", remedy, "partial")
-    return Gap("logs", f"{what} failed: {words_of(error)}", "run again once BigQuery answers", "partial")
+    return Gap("logs", f"{what} failed: {_words(error)}", "run again once BigQuery answers", "partial")
 
 
 def link(linked: Linked) -> str:
@@ -115,6 +116,13 @@ def link(linked: Linked) -> str:
     return (
         f"gcloud logging links create {linked.dataset} --bucket=BUCKET --location=LOCATION --project={linked.project}"
     )
+
+
+def _words(error: Any) -> str:
+    """BigQuery's own words, without the address and the job's id that the client puts around them."""
+    said: Any = next(iter(getattr(error, "errors", None) or ()), None)
+    message = said.get("message") if isinstance(said, dict) else ""
+    return printable(" ".join(message.split()), 160) if message else words_of(error)
 
 
 def _refused(what: str, error: exceptions.Forbidden, linked: Linked) -> tuple[str, str]:
@@ -128,5 +136,5 @@ def _refused(what: str, error: exceptions.Forbidden, linked: Linked) -> tuple[st
     elif "Access Denied" in str(error):
         role, needed = "roles/bigquery.dataViewer", "bigquery.tables.getData"
     else:
-        return f"{said}: {words_of(error)}", "no grant mends it: ask who administers the project, with these words"
+        return f"{said}: {_words(error)}", "no grant mends it: ask who administers the project, with these words"
     return f"{said}: {needed} is needed", f"grant {role} to {WHO}: {grant(project, MEMBER, role)}"

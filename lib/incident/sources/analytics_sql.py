@@ -33,6 +33,9 @@ VALUES: Final = r"0[xX][0-9A-Fa-f]+|[0-9]+"
 ID_IN_PATH: Final = r"/(?:(?i:[0-9a-f]{8,}(?:-[0-9a-f]{4,})*)|[0-9]+|[^/]{33,})(/|$)"
 """A part of a path that varies, as `analysis.requests.path_shape` has it; twice, since neighbours share a slash."""
 
+CLIENT: Final = r"^([^/\s(]{1,40})"
+"""The first product of a user agent, as `analysis.requests.client` has it."""
+
 SEVERE: Final = ("WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 MESSAGES: Final = ("message", "msg", "event", "error", "err")
 LOGGERS: Final = ("logger", "logger_name", "loggerName", "name")
@@ -202,7 +205,7 @@ def _keyed(width: int) -> str:
     {first_of(LOGGERS)} AS logger,
     {first_of(LEVELS)} AS level,
     host, {path} AS shape,
-    REGEXP_EXTRACT(user_agent, r'^([^/\\s(]{{1,40}})') AS client,
+    REGEXP_EXTRACT(user_agent, {literal(CLIENT)}) AS client,
     DIV(TIMESTAMP_DIFF(timestamp, @start, SECOND), {width}) AS stretch,
     CASE
       WHEN is_probe OR {system} OR severity IN ({severe}) OR {looks} THEN 0
