@@ -63,3 +63,13 @@ def test_keys_are_text():
     """A finding cites rows in JSON, so times are text to the nanosecond."""
     made = rows_frame("logs", [{"log_name": "l", "timestamp": pd.Timestamp(1, tz="UTC"), "insert_id": "i"}])
     assert keys("logs", made) == (("logs", ("l", "1970-01-01T00:00:00.000000001+00:00", "i")),)
+
+
+def test_an_optional_column_is_kept_where_it_is_and_checked():
+    """A source that reduces entries says how many a row stands for; all others have no such column."""
+    made = rows_frame("logs", [{"insert_id": "a"}])
+    assert "entry_count" not in table("logs", made).schema.names
+    weighed = made.assign(entry_count=pd.array([3], dtype="Int64"))
+    assert frame("logs", table("logs", weighed).to_batches())["entry_count"].to_list() == [3]
+    with pytest.raises(TypeError, match="column 'entry_count': int64, where Int64 is due"):
+        validated("logs", made.assign(entry_count=[3]))

@@ -68,7 +68,7 @@ def last_good(case: Case, causes: Sequence[Finding]) -> dict[str, str] | None:
     newest = case.age_order(opened["revision_name"])[-1]
     sockets = opened[opened["revision_name"] == newest]
     last = f"{sockets['timestamp'].max():%Y-%m-%d %H:%M:%S} UTC"
-    return _good(case, newest, f"{len(sockets)} sockets opened on it, the last at {last}")
+    return _good(case, newest, f"{int(sockets['weight'].sum())} sockets opened on it, the last at {last}")
 
 
 def _probed(case: Case) -> str | None:

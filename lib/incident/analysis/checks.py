@@ -58,9 +58,10 @@ def positive_sign(evidence: Evidence, requested: pd.DataFrame) -> PositiveSign |
         return PositiveSign(words, probed=True) if accepted else None
     handshakes = requested[requested["websocket"] & requested["revision_name"].isin(evidence.serving())]
     opened = handshakes[~handshakes["failed"]]
-    if opened.empty or (handshakes["timestamp"] > opened["timestamp"].max()).sum() >= ENOUGH:
+    later = handshakes["timestamp"] > opened["timestamp"].max()
+    if opened.empty or handshakes.loc[later, "weight"].sum() >= ENOUGH:
         return None
-    return PositiveSign(f"{len(opened)} sockets opened on the serving revision", probed=False)
+    return PositiveSign(f"{int(opened['weight'].sum())} sockets opened on the serving revision", probed=False)
 
 
 def clean_startup(evidence: Evidence, entries: pd.DataFrame, sign: PositiveSign | None) -> Check:
@@ -73,7 +74,8 @@ def clean_startup(evidence: Evidence, entries: pd.DataFrame, sign: PositiveSign 
     faults = entries[((entries["kind"] == "exception") | ended) & entries["revision_name"].isin(serving)]
     faults = faults[faults["timestamp"] >= _took_traffic(evidence.revisions, serving)]
     if len(faults):
-        counted = ", ".join(f"{count} × {title}" for title, count in faults["title"].value_counts().items())
+        counts = faults.groupby("title", sort=False)["weight"].sum().sort_values(ascending=False, kind="stable")
+        counted = ", ".join(f"{count} × {title}" for title, count in counts.items())
         where = ", ".join(name for name in serving if name in set(faults["revision_name"]))
         return Check("clean-startup", "log", expected, counted, "failed", f"on {where}")
     gap = evidence.gap("logs")

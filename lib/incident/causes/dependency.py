@@ -74,7 +74,7 @@ def _failing(case: Case, touched: pd.DataFrame) -> pd.DataFrame:
 def _because(case: Case, shown: pd.DataFrame, failing: pd.DataFrame) -> str:
     said, on = _words(str(shown["text"].iloc[-1])), numbers(case, shown["revision_name"].dropna())
     count = int(failing["weight"].sum())
-    return f"{said}; {len(shown)} such errors on {on}, and {count} requests failed with one"
+    return f"{said}; {int(shown['weight'].sum())} such errors on {on}, and {count} requests failed with one"
 
 
 def _words(text: str) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from incident import platform
 from incident.analysis.case import Case
+from incident.analysis.requests import weight
 from incident.causes.lines import SERVER_ERROR, on_instances, system_lines
 from incident.causes.remedies import read_logs, services
 from incident.causes.rules import found, not_found, numbers, rule, undecided
@@ -43,7 +44,7 @@ def memory_limit(case: Case) -> Finding:
         return not_found("memory-limit", case, READS)
     said = [match for text in kills["text"] if (match := platform.MEMORY_LIMIT.search(text))]
     on = numbers(case, kills["revision_name"].dropna())
-    because = f"{said[-1]['limit']} was exceeded {len(kills)} × on {on}, last with {said[-1]['used']} used"
+    because = f"{said[-1]['limit']} was exceeded {weight(kills).sum()} × on {on}, last with {said[-1]['used']} used"
     command = services(case, "update", "--memory", _twice(said[-1]["limit"]))
     remedy = f"{command}, or lower --concurrency: every open socket holds memory until it closes"
     failing = pd.concat([ended_with(case, kills), _by_text(case, platform.MEMORY_REQUEST.name)])

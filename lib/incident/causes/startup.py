@@ -92,7 +92,8 @@ def consequences(case: Case, raised: pd.DataFrame) -> pd.DataFrame:
 def unread(case: Case, ends: pd.DataFrame) -> Finding:
     """Instances end at their start and no traceback says why: that is not an all-clear."""
     numbers = ", ".join(short_name(name) for name in case.age_order(ends["revision_name"].dropna()))
-    because = f"instances of {numbers} ended {len(ends)} times before they answered, and no traceback says why"
+    times = int(ends["weight"].sum())
+    because = f"instances of {numbers} ended {times} times before they answered, and no traceback says why"
     remedy = "read what the instances wrote before they ended, in the error sequence and in the logs"
     return Finding(NAME, "uncertain", because=because, evidence=keys("logs", ends, CITED), remedy=remedy)
 
@@ -111,8 +112,9 @@ def is_end(text: str) -> bool:
 def _because(case: Case, raised: pd.DataFrame, traceback: Traceback, failing: pd.DataFrame) -> str:
     numbers = ", ".join(short_name(name) for name in case.age_order(raised["revision_name"].dropna()))
     said = f"{traceback.exception}: {traceback.message}" if traceback.message else traceback.exception
-    starts = f"{len(raised)} start{'' if len(raised) == 1 else 's'} of {numbers} ended with it"
-    return f"{said}; {starts}, and {len(failing)} requests failed after it"
+    many, failed = (int(rows["weight"].sum()) for rows in (raised, failing))
+    starts = f"{many} start{'' if many == 1 else 's'} of {numbers} ended with it"
+    return f"{said}; {starts}, and {failed} requests failed after it"
 
 
 def _remedy(case: Case, traceback: Traceback) -> str:
