@@ -1,11 +1,11 @@
 """The SQL that reduces a service's log entries, of any number, to groups with counts and a few rows of each.
 
-Decides, in BigQuery: each entry once, by log, time and insert id, as the Logging API gives them; a stack trace that
-came a line an entry is one entry again, by instance; entries are one group where nothing that is read of an entry
-tells them apart: log, revision, severity, the masked text, a structured logger's name and level, whether the text
-looks like an error, and of a request its method, status, host, path, client, protocol; within one stretch of the
-window. A group comes with its count, its first and its last row, and others by chance. What our own probes caused, by
-user agent or trace, stays as it is. A key may be finer than what the analysis tells apart, never coarser, so that
+Decides, in BigQuery: each entry once, by log, time and insert id, as the Logging API gives them; a Python traceback
+that came a line an entry is one entry again, by instance; entries are one group where nothing that is read of an entry
+tells them apart: log, revision, severity, the masked text, a structured logger's name, level and stack trace, whether
+the text looks like an error, and of a request its method, status, host, path, client, protocol; within one stretch of
+the window. A group comes with its count, its first and its last row, and others by chance. What our own probes caused,
+by user agent or trace, stays as it is. A key may be finer than what the analysis tells apart, never coarser, so that
 grouping the rows gives the groups of all entries, with their counts and their first and last times.
 
 Masks: a line of an application by `masks.PREMASK`; a text of several lines by its numbers alone, since a mask would
@@ -40,6 +40,17 @@ SEVERE: Final = ("WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 MESSAGES: Final = ("message", "msg", "event", "error", "err")
 LOGGERS: Final = ("logger", "logger_name", "loggerName", "name")
 LEVELS: Final = ("severity", "level", "levelname")
+STACKS: Final = (
+    "stack",
+    "stack_trace",
+    "stackTrace",
+    "stacktrace",
+    "exception",
+    "exc_info",
+    "exc_text",
+    "error",
+    "err",
+)
 """The fields of a structured entry that `analysis.structured` reads, in its order."""
 
 ROW: Final = (
@@ -51,7 +62,7 @@ ROW: Final = (
 
 KEYS: Final = (
     "log_name", "revision_name", "severity", "request_method", "status", "protocol", "own", "mask", "looks", "logger",
-    "level", "host", "shape", "client", "stretch",
+    "level", "raised", "host", "shape", "client", "stretch",
 )  # fmt: skip
 """What entries of one group have in common."""
 
@@ -204,6 +215,7 @@ def _keyed(width: int) -> str:
     {looks} AS looks,
     {first_of(LOGGERS)} AS logger,
     {first_of(LEVELS)} AS level,
+    {replaced(first_of(STACKS, *(f".{name}" for name in STACKS[:4])), VALUES, "*")} AS raised,
     host, {path} AS shape,
     REGEXP_EXTRACT(user_agent, {literal(CLIENT)}) AS client,
     DIV(TIMESTAMP_DIFF(timestamp, @start, SECOND), {width}) AS stretch,
