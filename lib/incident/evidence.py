@@ -80,8 +80,12 @@ class Evidence:
 
     @cached_property
     def service_logs(self) -> pd.DataFrame:
-        """The `logs` frame without what our own probes caused, oldest first: what any judgement reads."""
-        return self.logs[self.logs["probe_id"].isna()].reset_index(drop=True)
+        """The service's entries without what our own probes caused, oldest first: what any judgement reads."""
+        service = self.logs["service_name"]
+        own = self.logs[self.logs["probe_id"].isna() & (service.isna() | (service == self.scope.service))]
+        if not own["timestamp"].is_monotonic_increasing:
+            own = own.sort_values(["timestamp", "insert_id"], kind="stable")
+        return own.reset_index(drop=True)
 
     @cached_property
     def endpoint_handshakes(self) -> pd.DataFrame:
