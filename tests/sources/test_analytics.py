@@ -312,3 +312,12 @@ def test_no_pattern_breaks_out_of_the_sql() -> None:
     assert held.count("(") - held.count(")") == sum(
         part.count("(") - part.count(")") for part in held.split('"')[1::2]
     ), "outside of literals each bracket is closed"
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), [(-1, 0), (10**9, 0), (0, -5), (None, None)])
+def test_a_latency_that_is_none(bigquery: BigQuery, make: Any, seconds: int | None, nanos: int | None) -> None:
+    """One odd value must not cost the whole log."""
+    bigquery.rows = [row(1, 1, 1, status=200, latency_s=seconds, latency_ns=nanos, all_groups=1)]
+    logs, _ = pulled(bigquery, make)
+    assert logs["http_request_latency"].isna().all()
+    assert list(logs["http_request_status"]) == [200]

@@ -85,9 +85,11 @@ def _request(row: Row) -> columns_json.Request | None:
 
 
 def _duration(row: Row) -> str | None:
-    if row["latency_s"] is None and row["latency_ns"] is None:
+    """A request's latency as REST JSON has it; null where it is none that a request can have."""
+    seconds, nanos = row["latency_s"], row["latency_ns"]
+    if (seconds is None and nanos is None) or not (0 <= (seconds or 0) < 1e6 and 0 <= (nanos or 0) < 1e9):
         return None
-    return f"{row['latency_s'] or 0}.{row['latency_ns'] or 0:09d}s"
+    return f"{seconds or 0}.{nanos or 0:09d}s"
 
 
 def _time(time: datetime | None) -> str | None:
