@@ -224,7 +224,6 @@ COUNTED = [
     "revisions",
     "representative",
     "group",
-    "order",
 ]
 
 
@@ -237,7 +236,7 @@ def test_the_groups_of_thousands_of_entries(emulator: Emulator, rows: str, whole
     assert pull.gaps == []
     assert int(came["entry_count"].sum()) == len(logs) - 3  # a traceback of four lines is one row
     assert (len(came) == len(logs) - 3) == whole
-    found, expected = (Case(known(rows)).groups[COUNTED] for rows in (came, logs))
+    found, expected = (Case(known(made)).groups[COUNTED] for made in (came, logs))
     assert len(found) > 10
     pd.testing.assert_frame_equal(found, expected)
     if whole:
