@@ -61,7 +61,10 @@ wanted = cache(lql.parse)
 
 @dataclass
 class Google:
-    """What the stand-in holds; `faults` maps a method to a code, or to codes used up one a call, None for an answer."""
+    """What the stand-in holds; `faults` maps a method to a code, or to codes used up one a call, None for an answer.
+
+    `others` are other services by their full names, each with what it holds and refuses of its own.
+    """
 
     entries: list[Any] = field(default_factory=list)
     service: run_v2.Service = field(default_factory=lambda: run_v2.Service(name=NAME, uri="https://chat-x.a.run.app"))
@@ -69,12 +72,18 @@ class Google:
     builds: dict[str, list[cloudbuild_v1.Build]] = field(default_factory=dict)
     policy: policy_pb2.Policy = field(default_factory=policy_pb2.Policy)
     faults: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, "Google"] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     empty_pages: bool = False
     filters: bool = False
     page: int = 2
     on_entries: Any = None
     address: str = ""
+
+    def of(self, asked: Any) -> "Google":
+        """Who answers a request: the service that it names."""
+        names = (getattr(asked, name, "") for name in ("name", "resource", "parent"))
+        return next((self.others[name] for name in names if name in self.others), self)
 
     def requests(self, method: str) -> list[Any]:
         """The requests of one method, in order."""
@@ -111,7 +120,7 @@ class Google:
 
         def handle(asked: Any, context: Any) -> Any:
             self.asked.append((method, asked))
-            if code := self.fault(method):
+            if code := self.of(asked).fault(method):
                 context.abort(code, f"{method} was told to fail")
             return answer(asked)
 
@@ -128,12 +137,16 @@ def services(google: Google) -> dict[str, dict[str, tuple[Any, Any, Any]]]:
             "ListLogEntries": (google.list_log_entries, ListLogEntriesRequest, ListLogEntriesResponse)
         },
         "google.cloud.run.v2.Services": {
-            "GetService": (lambda _: google.service, run.GetServiceRequest, run.Service),
-            "GetIamPolicy": (lambda _: google.policy, iam_policy_pb2.GetIamPolicyRequest, policy_pb2.Policy),
+            "GetService": (lambda asked: google.of(asked).service, run.GetServiceRequest, run.Service),
+            "GetIamPolicy": (
+                lambda asked: google.of(asked).policy,
+                iam_policy_pb2.GetIamPolicyRequest,
+                policy_pb2.Policy,
+            ),
         },
         "google.cloud.run.v2.Revisions": {
             "ListRevisions": (
-                lambda _: run.ListRevisionsResponse(revisions=google.revisions),
+                lambda asked: run.ListRevisionsResponse(revisions=google.of(asked).revisions),
                 run.ListRevisionsRequest,
                 run.ListRevisionsResponse,
             )
