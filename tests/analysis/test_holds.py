@@ -70,7 +70,7 @@ def test_not_yet_says_when_it_can_be_judged_and_how(case):
         "Whether it holds cannot be judged yet: 2 min and 30 requests since it took traffic; still to be seen: 3 min more "
         "of the request timeout of 5 min, which is over at 2025-09-07 10:25:00 UTC; an instance that takes another's "
         "place and opens a socket (1 seen so far).",
-        f"After 2025-09-07 10:25:00 UTC: {AGAIN}",
+        f"Look again after 2025-09-07 10:25:00 UTC: {AGAIN}",
     ]
 
 
@@ -160,3 +160,9 @@ def test_a_healthy_service_is_told_so(evidence):
     """Nobody looks for a fix where nothing broke."""
     healthy = Case(evidence({"frames": {"revisions": [revision(OLD, "10:00:00")]}}))
     assert str(in_words(healthy)) == "Nothing is known to be broken, so there is no fix that could hold."
+
+
+def test_a_fix_without_all_the_traffic_is_looked_at_again(case):
+    """The command stands as it is to be typed."""
+    words = f"Whether it holds cannot be judged yet: the fix does not hold all traffic.\nLook again: {AGAIN}"
+    assert str(in_words(case(serving=BROKE))) == words

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from incident.sentences.words import Sentence, capitalised, safe
+from incident.sentences.words import Sentence, safe
 
 if TYPE_CHECKING:
     from incident.analysis.case import Case
@@ -26,5 +26,6 @@ def holds(case: Case) -> Sentence:
         return Sentence("Nothing is known to be broken, so there is no fix that could hold.")
     found = judged(case)
     lines = [f"{LEADS[found.state]}: {found.because}."]
-    lines += [f"{capitalised(found.remedy)}"] if found.remedy else []
+    at_once = ":" if found.remedy.startswith("incident ") else ""
+    lines += [f"Look again{at_once} {found.remedy}"] if found.remedy else []
     return Sentence("\n".join(map(safe, lines)))
