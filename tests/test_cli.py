@@ -174,3 +174,13 @@ def test_an_interruption_leaves_nothing(page, recorded, number, line, later):
     assert "Traceback" not in rest
     assert marked(mark) == []
     assert sorted(recorded.rglob("*")) == before
+
+
+def test_the_scenarios_fit_a_terminal():
+    """Whoever wants to practise reads the list first, in a terminal of 80 columns."""
+    code, out, _ = invoke("drill", "--list")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    names = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
+    assert names == sorted(names)
+    assert "staging" in names

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,27 @@ def test_a_run_that_left_nothing_broke(tmp_path):
 def test_an_interrupted_run_interrupts_the_drill(tmp_path):
     """130 goes up as it is."""
     assert played(tmp_path, leaves({}, 130))[0] == 130
+
+
+@pytest.mark.parametrize(
+    ("codes", "ended", "said"),
+    [
+        ([0, 0], 0, ["a                          1.0 s  found", "b                          1.0 s  found"]),
+        (
+            [3, 0],
+            3,
+            ["a                          1.0 s  NOT what was planted", "b                          1.0 s  found"],
+        ),
+        ([0, 1], 1, ["a                          1.0 s  found", "b                          1.0 s  BROKE"]),
+        ([130, 0], 130, []),
+    ],
+)
+def test_all_of_them(monkeypatch, tmp_path, capsys, codes, ended, said):
+    """One scenario that is not found must show at the end of all, and an interruption ends them all."""
+    left, clock = iter(codes), count(0.0)
+    monkeypatch.setattr(play, "drill", lambda *_, **__: next(left))
+    assert play.drill_all(["a", "b"], tmp_path, clock=lambda: next(clock)) == ended
+    assert capsys.readouterr().out.splitlines() == said
 
 
 def test_unknown_scenario():
