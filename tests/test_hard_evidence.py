@@ -19,6 +19,7 @@ QUOTED = [
     "The request was aborted because there was no available instance.",
     'Default STARTUP TCP probe failed 1 time consecutively for container "chat" on port 8080.',
     "ConnectionRefusedError: [Errno 111] Connection refused",
+    "Traceback (most recent call last):\n  File \"/app/app/db.py\", line 4, in connect\nNameError: name 'x' is not defined",
     "WARNING:  No supported WebSocket library detected.",
 ]
 

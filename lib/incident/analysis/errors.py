@@ -106,8 +106,9 @@ def _whole(text: pd.Series, told: pd.DataFrame) -> pd.Series:
     """Each text, or the message that stands for it, with the stack trace that came beside it."""
     said = text.fillna("").astype("str")
     said = said.where(said != "", told["message"])
-    apart = (told["stack"] != "") & ~said.str.contains("\n", regex=False)
-    return said.mask(apart, said[apart] + "\n" + told.loc[apart, "stack"])
+    raised = told.loc[told["stack"] != "", "stack"]
+    both = said[raised.index].combine(raised, lambda one, stack: one if stack in one else f"{one}\n{stack}")
+    return said.mask(told["stack"] != "", both)
 
 
 def _read_lines(lines: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:

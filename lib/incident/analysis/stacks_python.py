@@ -11,6 +11,8 @@ import re
 from incident.analysis.stacks import Frame, Stack, cut_lines, short_file
 
 HEADER = "Traceback (most recent call last):"
+QUOTES = re.compile(r"[\"'`>\u201c\u00ab]\s*$")
+"""What stands before a traceback that somebody quotes: a user of a chat, in its log."""
 FRAME = re.compile(r'^[ \t]+File "(?P<file>[^"]{1,500})", line (?P<line>\d{1,9})(?:, in (?P<function>.{1,200}))?$')
 ENDING = re.compile(r"^(?P<type>[A-Za-z_][\w.<>]{0,200})(?:: ?(?P<message>.*))?$")
 MEMBER = re.compile(r"^(?P<margin>[ |]*)\+-\+-+ 1 -+$")
@@ -34,7 +36,9 @@ def read(text: str) -> Stack | None:
     if HEADER not in text:
         return None
     lines = cut_lines(text)
-    heads = [at for at, line in enumerate(lines) if HEADER in line]
+    heads = [at for at, line in enumerate(lines) if HEADER in line and not QUOTES.search(line[: line.index(HEADER)])]
+    if not heads:
+        return None
     at = next((at for at in reversed(heads) if "|" not in _margin(lines[at])), heads[-1])
     margin = _margin(lines[at])
     return _read(lines[at + 1 :], margin.replace("+", "|"))
