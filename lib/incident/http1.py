@@ -40,6 +40,8 @@ def printable(text: str, limit: int = 120) -> str:
     'no\ufffd[2J\ufffdway'
     """
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    if cut.isprintable():
+        return cut
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
 
 
