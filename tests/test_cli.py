@@ -184,3 +184,18 @@ def test_the_scenarios_fit_a_terminal():
     names = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
     assert names == sorted(names)
     assert "staging" in names
+
+
+def test_a_run_without_charts(tmp_path):
+    """Whoever waits for the end of a run may do without pictures; that they are missing is said, and is no gap."""
+    words = ("--source", "sample:staging", "--notebooks", "none", "--no-charts", "--outputs", str(tmp_path))
+    code, _, _ = invoke("run", "websocket-outage", *words)
+    (folder,) = (file.parent for file in tmp_path.glob("*/*/summary.json"))
+    told = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert code == 3
+    assert list((folder / "charts").iterdir()) == []
+    again = f"incident run websocket-outage --source run:{told['run_id']} --notebooks none"
+    assert told["notes"][-1] == f"charts left out; to draw them from this evidence: {again}"
+    assert not [gap for gap in told["gaps"] if gap["frame"] == "charts"]
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "The chart error-sequence was left out. The table has the same numbers." in report

@@ -88,13 +88,16 @@ class _Job:
     say: Tell
     progress: Tell
     steps: Steps
+    charts: bool
 
 
 def run(
     runbook: Runbook, parameters: Parameters, *, outputs: Path, say: Tell, progress: Tell,
-    environ: Mapping[str, str] = os.environ, steps: Steps | None = None,
+    environ: Mapping[str, str] = os.environ, steps: Steps | None = None, charts: bool = True,
 ) -> Finished:  # fmt: skip
     """Run a runbook and keep the run under `outputs`; `say` is told the verdict, `progress` everything else.
+
+    Without `charts` none is drawn, and the report says in their places that they were left out.
 
     All wrong usage is a `UsageError` before a kernel starts. Whatever ends a run before its end, an interruption too,
     leaves no process and nothing under `outputs`.
@@ -104,7 +107,7 @@ def run(
     steps.check(parameters, environ, outputs=outputs, now=steps.now)
     started = steps.now()
     folder = RunFolder(outputs, parameters.incident, archive.new_run_id(started, steps.token))
-    job = _Job(runbook, parameters, folder, started, say, progress, steps)
+    job = _Job(runbook, parameters, folder, started, say, progress, steps, charts)
     try:
         (folder.make() / NOTEBOOKS).mkdir(mode=0o700)
         with Kernels(folder.building / NOTEBOOKS) as kernels:
@@ -128,7 +131,7 @@ def _run(job: _Job, paths: Mapping[str, Path], kernels: Kernels, environ: Mappin
     found = job.steps.summary(evidence, case)
     job.say(verdict(found))
     broken = _run_notebooks(job, paths, kernels, kernel)
-    charts = _drawn(case)
+    charts = _drawn(case) if job.charts else {}
     broken += _write_charts(job, charts)
     whole = _whole_summary(job, found, broken)
     if unwritten := _write_reports(job, case, whole, charts):
@@ -264,11 +267,12 @@ def _whole_summary(job: _Job, found: Mapping[str, Any], broken: Sequence[Gap]) -
 
 
 def _left_out(job: _Job) -> list[str]:
-    """That notebooks were left out, and the command that runs them on the same evidence."""
-    if not (names := job.runbook.left_out):
-        return []
-    command = f"incident run {job.runbook.name} --source run:{job.folder.run_id} --notebooks {','.join(names)}"
-    return [f"notebooks left out: {', '.join(names)}; to run them on this evidence: {command}"]
+    """That notebooks or charts were left out, and the command that makes them from the same evidence."""
+    again = f"incident run {job.runbook.name} --source run:{job.folder.run_id} --notebooks"
+    names = job.runbook.left_out
+    left = [f"notebooks left out: {', '.join(names)}; to run them on this evidence: {again} {','.join(names)}"]
+    drawn = f"charts left out; to draw them from this evidence: {again} none"
+    return [*(left if names else []), *([] if job.charts else [drawn])]
 
 
 def _keep(job: _Job, evidence: Evidence, summary: Mapping[str, Any]) -> None:

@@ -22,10 +22,12 @@ from incident.cli.options import json_option, outputs_option, scope_options
     metavar="NAMES",
     help="all, none, or some with commas: why,what-failed.",
 )
+@click.option("--charts/--no-charts", default=True, help="Draw charts; without them a run ends seconds sooner.")
 @outputs_option
 @json_option
 def run(
-    runbook: str, overrides: tuple[str, ...], notebooks: str, outputs: Path, as_json: bool, **options: tuple[str, ...]
+    runbook: str, overrides: tuple[str, ...], notebooks: str, charts: bool, outputs: Path, as_json: bool,
+    **options: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Run a runbook: gather evidence, say what failed and why, keep it all.
 
@@ -46,7 +48,7 @@ def run(
     given = [(name, value) for name, values in options.items() for value in values]
     finished = runner.run(
         books.chosen(page, notebooks), books.plan(page, given, overrides), outputs=outputs,
-        say=lambda text: click.echo(text, err=as_json), progress=lambda text: click.echo(text, err=True),
+        say=lambda text: click.echo(text, err=as_json), progress=lambda text: click.echo(text, err=True), charts=charts,
     )  # fmt: skip
     click.echo(f"\nkept: {finished.folder}", err=as_json)
     if as_json:

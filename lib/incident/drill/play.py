@@ -85,7 +85,8 @@ class RunPlan:
         }
         given = [part for option in options.items() for part in option]
         own = [part for name, value in self.parameters.items() for part in ("-p", f"{name}={value}")]
-        return ["run", "websocket-outage", *given, *own]
+        plain = [] if scenario.notebooks == "all" else ["--no-charts"]
+        return ["run", "websocket-outage", *given, *plain, *own]
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """The environment of the command: Google's clients go to the box."""

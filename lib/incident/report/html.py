@@ -168,7 +168,9 @@ def status(word: str) -> Html:
 
 def picture(name: str, drawn: Pictures) -> Html:
     """A chart in two layouts and two themes, chosen by the browser; its words for who cannot see it."""
-    chart = drawn[name]
+    chart = drawn.get(name)
+    if chart is None:
+        return tag("p", f"The chart {name} was left out. The table has the same numbers.", class_="how")
     if isinstance(chart, str):
         return tag("p", f"The chart {name} could not be drawn: {chart}. The table has the same numbers.", class_="how")
     sources = [
