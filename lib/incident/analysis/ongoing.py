@@ -3,13 +3,15 @@
 Reads requests, the revisions that serve now, and the live handshakes. A failure goes on where a revision that serves
 showed it and has not worked since: other revisions, other kinds of requests and one lucky answer say nothing. It
 cannot tell a failure that has stopped from one whose next occurrence is due: a pause counts as an end only when it is
-longer than any before it.
+longer than any before it, and when more was answered well in it than in any before it: an hour without a request is
+no pause.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from incident.analysis.effects import ENOUGH
@@ -45,10 +47,21 @@ def _accepted_times(handshakes: pd.DataFrame, revision: str, serving: Sequence[s
 
 
 def _ended(failures: pd.Series, answered: pd.DataFrame, accepted: pd.Series) -> bool:
-    """The revision worked after the last failure, and has been quiet for longer than it ever was between two."""
+    """The revision worked after the last failure, for longer, and for more requests, than it ever did between two."""
     last, longest = failures.iloc[-1], failures.diff().max()
     later = answered[answered["timestamp"] > last]
     good = later.loc[~later["failed"], "timestamp"]
     works = bool((accepted > last).any()) or (len(good) >= ENOUGH and not later["failed"].any())
     seen_until = max([last, *good.tail(1), *accepted[accepted > last]])
-    return works and (pd.isna(longest) or seen_until - last > longest)
+    is_longer = bool(pd.isna(longest) or seen_until - last > longest)
+    return (
+        works
+        and is_longer
+        and _is_more(failures, pd.concat([answered.loc[~answered["failed"], "timestamp"], accepted]))
+    )
+
+
+def _is_more(failures: pd.Series, good: pd.Series) -> bool:
+    """Whether more went well after the last failure than between any two before it."""
+    before = good.sort_values().searchsorted(failures, side="right")
+    return len(good) - int(before[-1]) > max(np.diff(before), default=0)
